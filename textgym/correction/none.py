@@ -1,0 +1,17 @@
+"""None: takes the readings as they are."""
+
+from __future__ import annotations
+
+from textgym.correction.base import Correction
+from textgym.random import Address
+from textgym.types import FloatArray
+
+
+class NoCorrection(Correction):
+    """Passes every reading on as it is."""
+
+    def __init__(self) -> None:
+        super().__init__(oracle=False)
+
+    def apply(self, values: FloatArray, address: Address) -> FloatArray:
+        return values

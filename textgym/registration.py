@@ -1,0 +1,178 @@
+"""The one list: environment ids, and the names of every component.
+
+Nothing named here is imported before it is used. A new component of ours is a file and a line here; another package
+adds one with `register_component`, or with an entry point in the group `textgym.metrics`, `textgym.tasks` and so on.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
+from importlib.metadata import entry_points
+from typing import Any
+
+import gymnasium
+
+from textgym.types import Spec
+
+ENVIRONMENTS: dict[str, dict[str, Any]] = {
+    "textgym/Copy-v0": {"task": "copy"},
+    "textgym/Docstring-v0": {"task": "docstring"},
+}
+
+COMPONENTS: dict[str, dict[str, str]] = {
+    "tasks": {
+        "copy": "textgym.tasks.copy:Copy",
+        "docstring": "textgym.tasks.docstring:Docstring",
+    },
+    "metrics": {
+        "bleu": "textgym.metrics.bleu:Bleu",
+        "brevity": "textgym.metrics.brevity:Brevity",
+        "chrf": "textgym.metrics.chrf:ChrF",
+        "exact_match": "textgym.metrics.exact_match:ExactMatch",
+        "fluency": "textgym.metrics.fluency:Fluency",
+        "repetition": "textgym.metrics.repetition:Repetition",
+        "rouge_l": "textgym.metrics.rouge_l:RougeL",
+        "token_match": "textgym.metrics.token_match:TokenMatch",
+    },
+    "annotators": {"rating": "textgym.annotators.rating:Rating"},
+    "fusion": {"fixed": "textgym.fusion.fixed:Fixed"},
+    "noise": {
+        "gaussian": "textgym.noise.gaussian:Gaussian",
+        "quantise": "textgym.noise.quantise:Quantise",
+    },
+    "correction": {"none": "textgym.correction.none:NoCorrection"},
+}
+
+
+def register_env(env_id: str, *, task: Spec, **arguments: Any) -> None:
+    """Registers an environment of a task with Gymnasium, for one env and for a vector env.
+
+    Args:
+        env_id: its id, such as `"mypackage/Limerick-v0"`.
+        task: the name or spec of a task.
+        **arguments: further defaults of `TextEnv`.
+    """
+    gymnasium.register(
+        env_id,
+        entry_point="textgym.env:TextEnv",
+        vector_entry_point="textgym.vector_env:TextVectorEnv",
+        kwargs={"task": task, **arguments},
+    )
+
+
+def env_ids() -> list[str]:
+    """Returns the ids of all registered text environments, sorted."""
+    return sorted(key for key, spec in gymnasium.registry.items() if spec.entry_point == "textgym.env:TextEnv")
+
+
+def register_component(kind: str, name: str, entry_point: str | Callable[..., Any]) -> None:
+    """Adds a component that a spec can name.
+
+    Args:
+        kind: one of `"tasks"`, `"metrics"`, `"annotators"`, `"fusion"`, `"noise"`, `"correction"`.
+        name: its name in specs.
+        entry_point: the class, or `"module:Class"`. Only the latter reaches the processes of an `AsyncVectorEnv`.
+
+    Raises:
+        ValueError: if the kind is unknown or the name is taken by another component.
+    """
+    known = _known(kind)
+    for other in ("metrics", "annotators") if kind in ("metrics", "annotators") else (kind,):
+        if _known(other).get(name, entry_point) != entry_point:
+            raise ValueError(f"{name!r} already names one of the {other}: choose another name")
+    known[name] = entry_point
+
+
+def components(kind: str) -> list[str]:
+    """Returns the names of all components of a kind, sorted."""
+    return sorted(_known(kind))
+
+
+def load_component(kind: str, name: str) -> Callable[..., Any]:
+    """Returns the class of a component.
+
+    Raises:
+        ValueError: if no component has the name.
+    """
+    known = _known(kind)
+    if name not in known:
+        raise ValueError(
+            f"unknown {kind.removesuffix('s')} {name!r}{suggestion(name, known)}; known: {', '.join(sorted(known))}"
+        )
+    entry_point = known[name]
+    if not isinstance(entry_point, str):
+        return entry_point
+    module, _, attribute = entry_point.partition(":")
+    component: Callable[..., Any] = getattr(importlib.import_module(module), attribute)
+    return component
+
+
+def build(kind: str, spec: Spec, *given: Any, **given_by_name: Any) -> Any:
+    """Makes a component from its spec.
+
+    Args:
+        kind: the kind of component.
+        spec: its name, or a mapping of `name` and its arguments.
+        *given: what the environment itself hands to the constructor, before the spec's arguments.
+        **given_by_name: the same, by keyword.
+
+    Raises:
+        ValueError: if the name or an argument is unknown, an argument is missing, or a value is refused.
+    """
+    name, arguments = split_spec(kind, spec)
+    made = load_component(kind, name)
+    what = f"{kind.removesuffix('s')} {name!r}"
+    check_arguments(what, made, arguments, given=len(given), given_by_name=given_by_name)
+    try:
+        return made(*given, **given_by_name, **arguments)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{what}: {error}") from error
+
+
+def split_spec(kind: str, spec: Spec) -> tuple[str, dict[str, Any]]:
+    """Returns the name and the arguments of a spec."""
+    if isinstance(spec, str):
+        return spec, {}
+    if not isinstance(spec, Mapping) or not isinstance(spec.get("name"), str):
+        raise ValueError(f'one of {kind} must be a name or a mapping such as {{"name": ...}}, got {spec!r}')
+    return spec["name"], {key: value for key, value in spec.items() if key != "name"}
+
+
+def check_arguments(
+    what: str,
+    made: Callable[..., Any],
+    arguments: Mapping[str, Any],
+    *,
+    given: int = 0,
+    given_by_name: Mapping[str, Any] | None = None,
+) -> None:
+    """Raises a ValueError that lists what is known if `made` does not take the arguments or lacks one."""
+    parameters = list(inspect.signature(made).parameters.values())[given:]
+    known = {p.name: p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
+    for name in given_by_name or {}:
+        known.pop(name, None)
+    for name in arguments:
+        if name not in known:
+            listed = ", ".join(known) or "none"
+            raise ValueError(f"unknown argument {name!r} for {what}{suggestion(name, known)}; known: {listed}")
+    missing = [name for name, p in known.items() if p.default is p.empty and name not in arguments]
+    if missing:
+        raise ValueError(f"{what} needs the argument {missing[0]!r}")
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """Returns `" (did you mean 'x'?)"` for the known name that is closest, or nothing if none is close."""
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+@cache
+def _known(kind: str) -> dict[str, str | Callable[..., Any]]:
+    if kind not in COMPONENTS:
+        raise ValueError(f"kind must be one of {', '.join(COMPONENTS)}, got {kind!r}")
+    found = {point.name: point.value for point in entry_points(group=f"textgym.{kind}")}
+    return {**found, **COMPONENTS[kind]}

@@ -1,0 +1,33 @@
+"""What a person sees of an environment: the prompt, the text so far, and what the last token earned."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from textgym.simulator import Simulator, StepResult
+
+
+def render_ansi(simulator: Simulator, row: int, result: StepResult | None) -> str:
+    """Returns one row as text with colours of the terminal.
+
+    Args:
+        simulator: the simulator.
+        row: which of its rows.
+        result: what its last step returned; None right after a reset.
+    """
+    vocabulary = simulator.vocabulary
+    ids = simulator.input_ids[row, : simulator.lengths[row]]
+    border = int(np.flatnonzero(ids == vocabulary.separator_id)[0]) + 1
+    prompt, text = vocabulary.decode(ids[:border]), vocabulary.decode(ids[border:])
+    lines = [f"\x1b[2m{prompt}\x1b[0m", f"\x1b[1m{text}\x1b[0m"]
+    if result is not None and result.stepped[row]:
+        signals = zip(
+            simulator.signal_names, result.info["signals"][row], result.info["observed_mask"][row], strict=True
+        )
+        parts = [f"{name} {value:.3f}" for name, value, given in signals if given]
+        parts.append(f"reward {result.reward[row]:.3f}")
+        if result.terminated[row]:
+            gold, reason = result.final["gold_return"][row], result.final["finish_reason"][row]
+            parts.append(f"gold {gold:.3f} ({reason})")
+        lines.append("\x1b[36m" + "  ".join(parts) + "\x1b[0m")
+    return "\n".join(lines) + "\n"

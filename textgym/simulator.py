@@ -1,0 +1,314 @@
+"""The dynamics, written once: n rows that each hold a prompt and grow by one token a step."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any, Literal, NamedTuple, get_args
+
+import numpy as np
+
+from textgym.feedback import Feedback, spread
+from textgym.random import Address, component_key, row_keys, uniform
+from textgym.registration import build, load_component, split_spec, suggestion
+from textgym.tasks.base import Task
+from textgym.transition import Transition
+from textgym.types import BoolArray, FloatArray, IntArray, Spec
+
+RewardKind = Literal["feedback", "gold", "sum"]
+
+_SAMPLE_KEY = component_key("sample")
+
+
+class StepResult(NamedTuple):
+    """What one step did to n rows; rows that did not step show zeros.
+
+    Attributes:
+        reward: (n,) what the agent is paid.
+        terminated: (n,) whether the row's text is finished.
+        stepped: (n,) which rows took part.
+        info: arrays whose first axis is the row, for every row that stepped.
+        final: the same, for rows whose text is finished.
+        annotation: for each annotator, its fields as such arrays and which rows they were said about, (n,).
+    """
+
+    reward: FloatArray
+    terminated: BoolArray
+    stepped: BoolArray
+    info: dict[str, np.ndarray[Any, Any]]
+    final: dict[str, np.ndarray[Any, Any]]
+    annotation: dict[str, tuple[dict[str, np.ndarray[Any, Any]], BoolArray]]
+
+
+@lru_cache(maxsize=16)
+def _shared_task(spec: str) -> Task:
+    task: Task = build("tasks", json.loads(spec))
+    return task
+
+
+def make_task(spec: Spec, **arguments: Any) -> Task:
+    """Returns the task of a spec; environments of one process that ask for the same one share it."""
+    name, given = split_spec("tasks", spec)
+    try:
+        return _shared_task(json.dumps({**given, **arguments, "name": name}, sort_keys=True))
+    except TypeError as error:
+        raise ValueError(f"the arguments of a task must be plain data that fits in JSON: {error}") from error
+
+
+def _check_names(task: Spec, arguments: Mapping[str, Any]) -> None:
+    """Raises a ValueError that lists what is known if neither the environment nor the task takes an argument."""
+    name, _ = split_spec("tasks", task)
+    own = [p.name for p in inspect.signature(load_component("tasks", name)).parameters.values()]
+    environment = [p for p in inspect.signature(Simulator).parameters if p not in ("num_rows", "task_arguments")]
+    for argument in arguments:
+        if argument not in own:
+            raise ValueError(
+                f"unknown argument {argument!r}{suggestion(argument, [*environment, *own])}; known to every environment: "
+                f"{', '.join(environment)}, render_mode; known to the task {name!r}: {', '.join(own) or 'none'}"
+            )
+
+
+class Simulator:
+    """n rows of one task. `TextEnv` is its row 0 and `TextVectorEnv` all its rows; both document the arguments.
+
+    Attributes:
+        input_ids: (n, L) the prompt and all that followed, right padded.
+        attention_mask: (n, L) 1 where a token is in use.
+        lengths: (n,) the tokens in use.
+        text_ids: (n, T) what the agent wrote.
+        steps: (n,) how many tokens the agent wrote.
+        running: (n,) whether the row is in the middle of a text.
+        episodes: (n,) how many texts the row finished before this one since it was seeded; -1 if none was started.
+    """
+
+    def __init__(
+        self,
+        num_rows: int,
+        *,
+        task: Spec,
+        split: str = "train",
+        feedback: Sequence[Spec] | None = None,
+        fusion: Spec = "fixed",
+        noise: Sequence[Spec] | None = None,
+        correction: Sequence[Spec] = (),
+        reward: RewardKind = "feedback",
+        max_new_tokens: int | None = None,
+        context_length: int | None = None,
+        group_size: int = 1,
+        **task_arguments: Any,
+    ) -> None:
+        if reward not in get_args(RewardKind):
+            raise ValueError(f"reward must be one of {', '.join(get_args(RewardKind))}, got {reward!r}")
+        if group_size < 1:
+            raise ValueError(f"group_size must be at least 1, got {group_size}")
+        _check_names(task, task_arguments)
+        self.task = make_task(task, **task_arguments)
+        self.max_new_tokens = self.task.max_new_tokens if max_new_tokens is None else max_new_tokens
+        if self.max_new_tokens < 1:
+            raise ValueError(f"max_new_tokens must be at least 1, got {max_new_tokens}")
+        self.prompt_set = self.task.prompt_set(split)
+        self.vocabulary = self.task.vocabulary
+        needed = self.task.max_prompt_tokens + self.max_new_tokens + self.task.max_reply_tokens
+        self.context_length = needed if context_length is None else context_length
+        if self.context_length < needed:
+            raise ValueError(
+                f"context_length must be at least {needed}, got {context_length}: the longest prompt has "
+                f"{self.task.max_prompt_tokens} tokens, and {needed - self.task.max_prompt_tokens} may follow"
+            )
+        self.split, self.reward_kind, self.group_size, self.num_rows = split, reward, group_size, num_rows
+        signals = self.task.default_feedback if feedback is None else feedback
+        channels = self.task.default_noise if noise is None else noise
+        self.feedback = Feedback(self.task, num_rows, signals, fusion, channels, correction)
+        self.signal_names = self.feedback.signal_names
+
+        n = num_rows
+        self.input_ids = np.full((n, self.context_length), self.vocabulary.pad_id, np.int64)
+        self.attention_mask = np.zeros((n, self.context_length), np.int8)
+        self.lengths = np.zeros(n, np.int64)
+        self.text_ids = np.zeros((n, self.max_new_tokens), np.int64)
+        self.steps = np.zeros(n, np.int64)
+        self.running = np.zeros(n, np.bool_)
+        self._row_keys = np.zeros(n, np.uint64)
+        self._samples = np.zeros(n, np.int64)
+        self.episodes = np.full(n, -1, np.int64)
+        self._returns = np.zeros((n, 3))  # clean, observed, gold
+        self._all_rows = np.arange(n)
+
+    def reseed(self, rows: IntArray, seeds: Sequence[int]) -> None:
+        """Gives rows (r,) new seeds, so that their next text is the first of that seed."""
+        self._row_keys[rows] = row_keys(seeds)
+        self.episodes[rows] = -1
+        self.feedback.reseed(rows)
+
+    def start(self, rows: IntArray, samples: IntArray | None = None) -> dict[str, np.ndarray[Any, Any]]:
+        """Starts a new text in rows (r,), from the given samples (r,) or from drawn ones; returns their info, (r,) each.
+
+        Raises:
+            ValueError: if a sample is not in the prompt set.
+        """
+        if samples is not None and (len(samples) and not 0 <= samples.min() <= samples.max() < len(self.prompt_set)):
+            raise ValueError(
+                f"a sample must be 0 to {len(self.prompt_set) - 1} in the {self.split} split, got {samples}"
+            )
+        self.episodes[rows] += 1
+        if samples is None:
+            group = self.episodes[rows] // self.group_size
+            samples = (uniform(self._row_keys[rows], _SAMPLE_KEY, group, 0, 0) * len(self.prompt_set)).astype(np.int64)
+        lengths = self.prompt_set.prompt_lengths[samples]
+        width = self.prompt_set.prompt_ids.shape[1]
+        self._samples[rows] = samples
+        self.input_ids[rows, :width] = self.prompt_set.prompt_ids[samples]
+        self.input_ids[rows, width:] = self.vocabulary.pad_id
+        self.attention_mask[rows] = np.arange(self.context_length) < lengths[:, None]
+        self.lengths[rows] = lengths
+        self.steps[rows] = 0
+        self.running[rows] = True
+        self._returns[rows] = 0.0
+        return {"sample": samples, "prompt_length": lengths.astype(np.int64)}
+
+    def check_actions(self, actions: Any) -> IntArray:
+        """Returns the actions (n,) as an array.
+
+        Raises:
+            ValueError: if they are not one whole number for each row, from 0 to V - 1.
+        """
+        actions = np.asarray(actions)
+        if actions.shape != (self.num_rows,) or actions.dtype.kind not in "iu":
+            raise ValueError(
+                f"actions must be {self.num_rows} whole numbers, one for each row, "
+                f"got shape {actions.shape} and dtype {actions.dtype}"
+            )
+        if not 0 <= actions.min() <= actions.max() < len(self.vocabulary):
+            wrong = actions[(actions < 0) | (actions >= len(self.vocabulary))][0]
+            raise ValueError(f"an action must be a token id from 0 to {len(self.vocabulary) - 1}, got {wrong}")
+        return actions
+
+    def step(self, actions: IntArray) -> StepResult:
+        """Writes one token in every running row; the actions (n,) of other rows are not used."""
+        n = self.num_rows
+        rows = self._all_rows if self.running.all() else np.flatnonzero(self.running)
+        written = actions[rows]
+        self.input_ids[rows, self.lengths[rows]] = written
+        self.attention_mask[rows, self.lengths[rows]] = 1
+        self.text_ids[rows, self.steps[rows]] = written
+        self.lengths[rows] += 1
+        self.steps[rows] += 1
+        stopped = written == self.vocabulary.end_id
+        if self.task.max_reply_tokens and stopped.any():
+            stopped[stopped] = ~self._let_reply(rows[stopped])
+        finished = stopped | (self.steps[rows] == self.max_new_tokens)
+
+        stepped, terminated = np.zeros(n, np.bool_), np.zeros(n, np.bool_)
+        stepped[rows] = True
+        terminated[rows] = finished
+        ended = rows[finished]
+        stop = stopped[finished]
+        info = self._blank_info()
+        annotation: dict[str, tuple[dict[str, np.ndarray[Any, Any]], BoolArray]] = {}
+        paid = rows if self.feedback.every_step else ended
+        if len(paid):
+            transition = self._transition(paid, finished if self.feedback.every_step else finished[finished], stop)
+            payment = self.feedback.pay(transition, self._address(paid))
+            info["signals"][paid] = payment.signals
+            info["observed_signals"][paid] = payment.observed_signals
+            info["observed_mask"][paid] = payment.observed_mask
+            info["clean_reward"][paid] = payment.clean
+            info["observed_reward"][paid] = payment.observed
+            info["corrected_reward"][paid] = payment.corrected
+            for label, fields in payment.annotation.items():
+                said = info["observed_mask"][:, self.signal_names.index(label)].copy()
+                annotation[label] = {name: spread(values, paid, n) for name, values in fields.items()}, said
+            if len(ended):
+                texts = transition if not self.feedback.every_step else transition[np.flatnonzero(finished)]
+                info["gold_reward"][ended] = self.task.gold(texts)
+            for column, name in enumerate(("clean_reward", "observed_reward", "gold_reward")):
+                self._returns[paid, column] += info[name][paid]
+        final: dict[str, np.ndarray[Any, Any]] = {}
+        if len(ended):
+            self.running[ended] = False
+            clean, observed, gold = self._returns.T.copy()
+            final = {"clean_return": clean, "observed_return": observed, "gold_return": gold}
+            final["finish_reason"] = np.full(n, None, object)
+            final["finish_reason"][ended] = np.where(stop, "stop", "length")
+        reward = info["corrected_reward"].copy() if self.reward_kind != "gold" else info["gold_reward"].copy()
+        if self.reward_kind == "sum":
+            reward += info["gold_reward"]
+        return StepResult(reward, terminated, stepped, info, final, annotation)
+
+    def observation(self) -> dict[str, np.ndarray[Any, Any]]:
+        """Returns a fresh observation of all rows."""
+        return {"input_ids": self.input_ids.copy(), "attention_mask": self.attention_mask.copy()}
+
+    def allowed_tokens(self) -> BoolArray:
+        """Returns the tokens that each row may write next, (n, V); a fresh array."""
+        nobody = np.zeros(self.num_rows, np.bool_)
+        return np.array(self.task.allowed_tokens(self._transition(self._all_rows, nobody, nobody[:0])))
+
+    def get_state(self) -> dict[str, Any]:
+        """Returns a copy of all that changes, so that `set_state` restores the rows exactly."""
+        return {"rows": {name: getattr(self, name).copy() for name in _STATE}, "feedback": self.feedback.get_state()}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Restores what `get_state` returned.
+
+        Raises:
+            ValueError: if the state comes from a simulator of another shape.
+        """
+        for name, values in state["rows"].items():
+            array = getattr(self, name)
+            if array.shape != values.shape:
+                raise ValueError(f"the state's {name} has the shape {values.shape}, this environment's {array.shape}")
+            array[...] = values
+        self.feedback.set_state(state["feedback"])
+
+    def _blank_info(self) -> dict[str, np.ndarray[Any, Any]]:
+        n, k = self.num_rows, len(self.signal_names)
+        shapes: dict[str, tuple[int, ...]] = {"signals": (n, k), "observed_signals": (n, k)}
+        shapes |= dict.fromkeys(("clean_reward", "observed_reward", "corrected_reward", "gold_reward"), (n,))
+        return {
+            **{name: np.zeros(shape) for name, shape in shapes.items()},
+            "observed_mask": np.zeros((n, k), np.bool_),
+        }
+
+    def _address(self, rows: IntArray) -> Address:
+        return Address(self._row_keys[rows], 0, self.episodes[rows], self.steps[rows] - 1)
+
+    def _transition(self, rows: IntArray, finished: BoolArray, stop: BoolArray) -> Transition:
+        """The record of rows (r,), of which some are `finished` (r,), some of these by an end token `stop` (f,)."""
+        text_lengths = self.steps[rows]
+        text_lengths[finished] -= stop
+        chosen = slice(None) if rows is self._all_rows else rows
+        return Transition(
+            prompt_set=self.prompt_set,
+            rows=rows,
+            samples=self._samples[chosen],
+            episodes=self.episodes[chosen],
+            steps=self.steps[chosen] - 1,
+            actions=self.text_ids[rows, self.steps[rows] - 1],
+            input_ids=self.input_ids[chosen],
+            lengths=self.lengths[chosen],
+            text_ids=self.text_ids[chosen],
+            text_lengths=text_lengths,
+            finished=finished,
+        )
+
+    def _let_reply(self, rows: IntArray) -> BoolArray:
+        """Lets the other side answer rows (r,) whose agent ended its turn; returns which it answered, (r,)."""
+        nobody = np.zeros(len(rows), np.bool_)
+        tokens, counts = self.task.reply(self._transition(rows, nobody, nobody[:0]), self._address(rows).of("reply"))
+        for row, reply, count in zip(rows, tokens, counts, strict=True):
+            start, end = self.lengths[row], self.lengths[row] + count
+            if end + self.max_new_tokens - self.steps[row] > self.context_length:
+                raise ValueError(f"the replies of {type(self.task).__name__} exceed its max_reply_tokens")
+            self.input_ids[row, start:end] = reply[:count]
+            self.attention_mask[row, start:end] = 1
+            self.lengths[row] = end
+        return np.asarray(counts > 0)
+
+
+_STATE = (
+    "input_ids", "attention_mask", "lengths", "text_ids", "steps", "running",
+    "_row_keys", "_samples", "episodes", "_returns",
+)  # fmt: skip

@@ -1,0 +1,152 @@
+"""The base of all tasks: prompts, references, and what is truly wanted."""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, ClassVar
+
+import numpy as np
+
+from textgym.random import Address
+from textgym.transition import Transition
+from textgym.types import BoolArray, FloatArray, Spec, TokenArray
+from textgym.vocabulary import Vocabulary
+
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class PromptSet:
+    """The finite set of prompts of one split, tokenised once and shared by all rows; the arrays are read-only.
+
+    Attributes:
+        prompt_ids: (S, P) prompts, right padded, each ending with the separator.
+        prompt_lengths: (S,) their lengths.
+        reference_ids: (S, R) references, right padded, without an end token.
+        reference_lengths: (S,) their lengths; zero where a sample has no reference.
+        data: what else the task knows of each sample, as sequences of length S.
+    """
+
+    prompt_ids: TokenArray
+    prompt_lengths: TokenArray
+    reference_ids: TokenArray
+    reference_lengths: TokenArray
+    data: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for array in (self.prompt_ids, self.prompt_lengths, self.reference_ids, self.reference_lengths):
+            array.flags.writeable = False
+
+    def __len__(self) -> int:
+        return len(self.prompt_lengths)
+
+    @classmethod
+    def from_tokens(
+        cls,
+        prompts: Sequence[Sequence[int]],
+        references: Sequence[Sequence[int]],
+        vocabulary: Vocabulary,
+        data: Mapping[str, Sequence[Any]] | None = None,
+    ) -> PromptSet:
+        """Builds the arrays from lists of token ids; the separator is put at the end of each prompt."""
+        ended = [[*prompt, vocabulary.separator_id] for prompt in prompts]
+        prompt_ids, prompt_lengths = pad(ended, vocabulary.pad_id)
+        reference_ids, reference_lengths = pad(references, vocabulary.pad_id)
+        return cls(prompt_ids, prompt_lengths, reference_ids, reference_lengths, data or {})
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """The hash of all tokens, 16 hexadecimal digits."""
+        digest = hashlib.blake2b(digest_size=8)
+        for array in (self.prompt_ids, self.prompt_lengths, self.reference_ids, self.reference_lengths):
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()
+
+
+def pad(rows: Sequence[Sequence[int]], pad_id: int) -> tuple[TokenArray, TokenArray]:
+    """Returns ragged rows as one right-padded array, (S, longest), and their lengths, (S,)."""
+    lengths = np.array([len(row) for row in rows], np.int32)
+    padded = np.full((len(rows), int(lengths.max(initial=0))), pad_id, np.int32)
+    for number, row in enumerate(rows):
+        padded[number, : len(row)] = row
+    return padded, lengths
+
+
+class Task(ABC):
+    """Makes prompts and references, and knows the score of what is truly wanted.
+
+    A task keeps no state of a row: one instance serves all environments of a process that ask for the same one.
+
+    Attributes:
+        vocabulary: the tokens.
+        max_new_tokens: the default budget of tokens that the agent may write.
+        max_reply_tokens: how many tokens the other side may write in all; 0 where nobody answers.
+        default_feedback: the signals of an environment that names none.
+        default_noise: the noise on the sum of an environment that names none.
+        optimal_return: the highest expected gold return, where it is known.
+    """
+
+    vocabulary: Vocabulary
+    max_new_tokens: int
+    max_reply_tokens: int = 0
+    default_feedback: ClassVar[Sequence[Spec]] = ()
+    default_noise: ClassVar[Sequence[Spec]] = ()
+    optimal_return: float | None = None
+
+    @abstractmethod
+    def make_prompt_set(self, split: str) -> PromptSet:
+        """Makes the prompts of one of `SPLITS`; the splits differ in content."""
+
+    @abstractmethod
+    def gold(self, transition: Transition) -> FloatArray:
+        """Returns the true score of finished texts, (n,), in [0, 1]."""
+
+    def allowed_tokens(self, transition: Transition) -> BoolArray:
+        """Returns the tokens that may come next, (n, V).
+
+        `transition.text_lengths` counts the tokens written so far; before the first, `actions` means nothing.
+        """
+        return np.broadcast_to(self.vocabulary.writable, (len(transition), len(self.vocabulary)))
+
+    def reply(self, transition: Transition, address: Address) -> tuple[TokenArray, TokenArray]:
+        """Answers rows whose agent has ended its turn: right-padded tokens (n, A) and their lengths (n,).
+
+        A reply of length 0 ends the text. Only called where `max_reply_tokens` is positive.
+        """
+        raise NotImplementedError
+
+    def prompt_set(self, split: str) -> PromptSet:
+        """Returns the prompts of a split, made on first use.
+
+        Raises:
+            ValueError: if the split is unknown or has no prompts.
+        """
+        if split not in SPLITS:
+            raise ValueError(f"split must be one of {', '.join(SPLITS)}, got {split!r}")
+        if split not in self._prompt_sets:
+            made = self.make_prompt_set(split)
+            if not len(made):
+                raise ValueError(f"the split {split!r} of {type(self).__name__} has no prompts: ask for a larger size")
+            self._prompt_sets[split] = made
+        return self._prompt_sets[split]
+
+    @cached_property
+    def _prompt_sets(self) -> dict[str, PromptSet]:
+        return {}
+
+    @cached_property
+    def max_prompt_tokens(self) -> int:
+        """The length of the longest prompt of all splits, so that every split has the same observation space."""
+        return max(self.prompt_set(split).prompt_ids.shape[1] for split in SPLITS)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """The hash of the vocabulary and of all splits, 16 hexadecimal digits: what results must share to compare."""
+        digest = hashlib.blake2b("\0".join(self.vocabulary.tokens).encode(), digest_size=8)
+        for split in SPLITS:
+            digest.update(self.prompt_set(split).fingerprint.encode())
+        return digest.hexdigest()

@@ -1,0 +1,69 @@
+"""The record that metrics and annotators see: rows that have just written a token, or finished a text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from textgym.types import BoolArray, IntArray, TokenArray
+
+if TYPE_CHECKING:
+    from textgym.tasks.base import PromptSet
+
+
+@dataclass(frozen=True)
+class Transition:
+    """n rows, each with its prompt, what has been written, and the token just written.
+
+    The arrays may be views of the simulator's own: read them, never write to them, and copy what you keep.
+
+    Attributes:
+        prompt_set: the prompts and references of the split.
+        rows: (n,) the number of each row in its simulator, which is where a component keeps that row's state.
+        samples: (n,) the number of each row's prompt in the prompt set.
+        episodes: (n,) how many texts the row had finished before this one.
+        steps: (n,) the number of the token just written, from 0.
+        actions: (n,) the token just written.
+        input_ids: (n, L) the prompt and all that followed, right padded.
+        lengths: (n,) the tokens in use of each row of `input_ids`.
+        text_ids: (n, T) what the agent wrote, right padded with anything: mind `text_lengths`.
+        text_lengths: (n,) the tokens in use of each row of `text_ids`, without the end token that closes the text.
+        finished: (n,) whether the text is complete.
+    """
+
+    prompt_set: PromptSet
+    rows: IntArray
+    samples: IntArray
+    episodes: IntArray
+    steps: IntArray
+    actions: IntArray
+    input_ids: IntArray
+    lengths: IntArray
+    text_ids: IntArray
+    text_lengths: IntArray
+    finished: BoolArray
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, rows: IntArray) -> Transition:
+        """Returns the record of some of the rows, by their place in this one, (r,)."""
+        arrays = {name: value[rows] for name, value in vars(self).items() if name != "prompt_set"}
+        return Transition(self.prompt_set, **arrays)
+
+    @property
+    def text_mask(self) -> BoolArray:
+        """Which places of `text_ids` are in use, (n, T)."""
+        return np.arange(self.text_ids.shape[1]) < self.text_lengths[:, None]
+
+    @property
+    def reference_ids(self) -> TokenArray:
+        """The reference of each row, (n, R), right padded."""
+        return self.prompt_set.reference_ids[self.samples]
+
+    @property
+    def reference_lengths(self) -> TokenArray:
+        """The length of each row's reference, (n,)."""
+        return self.prompt_set.reference_lengths[self.samples]

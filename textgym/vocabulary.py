@@ -1,0 +1,101 @@
+"""Tokens and text: three special tokens and what every other token spells."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from textgym.types import BoolArray, IntArray
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+PAD, SEPARATOR, END = "<pad>", "<sep>", "<end>"
+SPECIAL_TOKENS = (PAD, SEPARATOR, END)
+
+
+class Vocabulary(ABC):
+    """The tokens of a task. The first three are special: padding, the end of a prompt, the end of a text or turn."""
+
+    pad_id, separator_id, end_id = 0, 1, 2
+
+    @property
+    @abstractmethod
+    def tokens(self) -> Sequence[str]:
+        """Every token as text, the special ones first; (V,)."""
+
+    @abstractmethod
+    def encode(self, text: str) -> list[int]:
+        """Returns the token ids of a text, without special tokens.
+
+        Raises:
+            ValueError: if the vocabulary cannot spell the text.
+        """
+
+    @abstractmethod
+    def decode(self, ids: Sequence[int] | IntArray) -> str:
+        """Returns the text of token ids; special tokens are left out."""
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    @cached_property
+    def writable(self) -> BoolArray:
+        """Which tokens an agent may write: all but padding and the separator; (V,), read-only."""
+        writable = np.ones(len(self), np.bool_)
+        writable[[self.pad_id, self.separator_id]] = False
+        writable.flags.writeable = False
+        return writable
+
+
+class WordVocabulary(Vocabulary):
+    """One token a word; a text is words with single spaces between them."""
+
+    def __init__(self, words: Sequence[str]) -> None:
+        self._tokens = (*SPECIAL_TOKENS, *words)
+        self._ids = {word: number for number, word in enumerate(self._tokens)}
+        if len(self._ids) != len(self._tokens):
+            raise ValueError("the words of a vocabulary must differ from each other and from the special tokens")
+
+    @property
+    def tokens(self) -> Sequence[str]:
+        return self._tokens
+
+    def encode(self, text: str) -> list[int]:
+        unknown = [word for word in text.split() if self._ids.get(word, 0) < len(SPECIAL_TOKENS)]
+        if unknown:
+            raise ValueError(f"not in the vocabulary of {len(self)} words: {', '.join(unknown[:5])}")
+        return [self._ids[word] for word in text.split()]
+
+    def decode(self, ids: Sequence[int] | IntArray) -> str:
+        return " ".join(self._tokens[i] for i in ids if i >= len(SPECIAL_TOKENS))
+
+
+class TokenizerVocabulary(Vocabulary):
+    """A tokenizer of the `tokenizers` library whose first three tokens are the special ones."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        found = tuple(tokenizer.id_to_token(i) for i in range(len(SPECIAL_TOKENS)))
+        if found != SPECIAL_TOKENS:
+            raise ValueError(f"the tokenizer must start with the special tokens {SPECIAL_TOKENS}, not with {found}")
+        self._tokenizer = tokenizer
+
+    @cached_property
+    def tokens(self) -> Sequence[str]:
+        size = self._tokenizer.get_vocab_size()
+        spelled = [self._tokenizer.decode([i]) for i in range(len(SPECIAL_TOKENS), size)]
+        return (*SPECIAL_TOKENS, *spelled)
+
+    def encode(self, text: str) -> list[int]:
+        ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
+        if self.decode(ids) != text:
+            raise ValueError(f"the tokenizer cannot spell this text: {text[:60]!r}")
+        return ids
+
+    def decode(self, ids: Sequence[int] | IntArray) -> str:
+        text: str = self._tokenizer.decode([int(i) for i in ids], skip_special_tokens=True)
+        return text
