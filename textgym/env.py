@@ -66,7 +66,8 @@ class TextEnv(gymnasium.Env[Observation, np.int64]):
         self.render_mode = render_mode
         self.simulator = Simulator(1, task=task, **arguments)
         self.metadata = {**self.metadata, "fingerprint": self.simulator.task.fingerprint}
-        self.observation_space, self.action_space = single_spaces(self.simulator)
+        self.observation_space = observation_space(self.simulator)
+        self.action_space = spaces.Discrete(len(self.simulator.vocabulary))
         self.reward_space = signal_space(self.simulator)
         self._result: StepResult | None = None
 
@@ -79,10 +80,9 @@ class TextEnv(gymnasium.Env[Observation, np.int64]):
             seed: makes all chance repeat from here; without it the row's chance goes on.
             options: `{"sample": j}` picks the prompt by hand.
         """
-        fresh = seed is not None or self._np_random is None
         super().reset(seed=seed)
-        if fresh:
-            self.simulator.reseed(_ROW, [self.np_random_seed])
+        if seed is not None or self.simulator.episodes[0] < 0:
+            self.simulator.reseed(_ROW, [abs(self.np_random_seed)])
         self._result = None
         info = self.simulator.start(_ROW, picked_samples(options, 1))
         return self._observation(), {name: value[0] for name, value in info.items()}
@@ -111,9 +111,10 @@ class TextEnv(gymnasium.Env[Observation, np.int64]):
 
     def action_masks(self) -> BoolArray:
         """Returns which tokens may be written next, (V,)."""
-        return self.simulator.allowed_tokens()[0]
+        allowed: BoolArray = self.simulator.allowed_tokens()[0]
+        return allowed
 
-    def render(self) -> str | None:  # type: ignore[override]
+    def render(self) -> str | None:
         """Returns the prompt, the text and what the last token earned, with colours, if `render_mode` is "ansi"."""
         return render_ansi(self.simulator, 0, self._result) if self.render_mode == "ansi" else None
 
@@ -147,11 +148,11 @@ class TextEnv(gymnasium.Env[Observation, np.int64]):
 _ROW = np.zeros(1, np.int64)
 
 
-def single_spaces(simulator: Simulator) -> tuple[spaces.Dict, spaces.Discrete]:
-    """Returns the observation space and the action space of one row."""
-    size, shape = len(simulator.vocabulary), (simulator.context_length,)
-    input_ids = spaces.Box(0, size - 1, shape, np.int64)
-    return spaces.Dict(input_ids=input_ids, attention_mask=spaces.Box(0, 1, shape, np.int8)), spaces.Discrete(size)
+def observation_space(simulator: Simulator) -> spaces.Space[Any]:
+    """Returns the space of one row's observation."""
+    shape = (simulator.context_length,)
+    input_ids = spaces.Box(0, len(simulator.vocabulary) - 1, shape, np.int64)
+    return spaces.Dict(input_ids=input_ids, attention_mask=spaces.Box(0, 1, shape, np.int8))
 
 
 def signal_space(simulator: Simulator) -> spaces.Box:

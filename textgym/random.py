@@ -79,7 +79,8 @@ def uniform(
     row_key: ArrayLike, component_key: ArrayLike, episode: ArrayLike, step: ArrayLike, index: ArrayLike
 ) -> FloatArray:
     """Returns a number in the open interval (0, 1) for each address, in multiples of 2**-52; see `bits`."""
-    return ((bits(row_key, component_key, episode, step, index) >> np.uint64(12)) + 0.5) * 2.0**-52
+    top = bits(row_key, component_key, episode, step, index) >> np.uint64(12)
+    return (top.astype(np.float64) + 0.5) * 2.0**-52
 
 
 @dataclass(frozen=True)

@@ -65,8 +65,9 @@ def _check_names(task: Spec, arguments: Mapping[str, Any]) -> None:
     for argument in arguments:
         if argument not in own:
             raise ValueError(
-                f"unknown argument {argument!r}{suggestion(argument, [*environment, *own])}; known to every environment: "
-                f"{', '.join(environment)}, render_mode; known to the task {name!r}: {', '.join(own) or 'none'}"
+                f"unknown argument {argument!r}{suggestion(argument, [*environment, *own])}; "
+                f"known to every environment: {', '.join(environment)}, render_mode; "
+                f"known to the task {name!r}: {', '.join(own) or 'none'}"
             )
 
 
@@ -143,7 +144,7 @@ class Simulator:
         self.feedback.reseed(rows)
 
     def start(self, rows: IntArray, samples: IntArray | None = None) -> dict[str, np.ndarray[Any, Any]]:
-        """Starts a new text in rows (r,), from the given samples (r,) or from drawn ones; returns their info, (r,) each.
+        """Starts a new text in rows (r,), from the given samples (r,) or drawn ones; returns their info, (r,) each.
 
         Raises:
             ValueError: if a sample is not in the prompt set.
@@ -183,7 +184,8 @@ class Simulator:
         if not 0 <= actions.min() <= actions.max() < len(self.vocabulary):
             wrong = actions[(actions < 0) | (actions >= len(self.vocabulary))][0]
             raise ValueError(f"an action must be a token id from 0 to {len(self.vocabulary) - 1}, got {wrong}")
-        return actions
+        checked: IntArray = actions.astype(np.int64, copy=False)
+        return checked
 
     def step(self, actions: IntArray) -> StepResult:
         """Writes one token in every running row; the actions (n,) of other rows are not used."""

@@ -7,17 +7,18 @@ from typing import Any
 
 import gymnasium
 import numpy as np
+from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from textgym.env import Observation, TextEnv, picked_samples, signal_space, single_spaces
+from textgym.env import Observation, TextEnv, observation_space, picked_samples, signal_space
 from textgym.random import row_seeds
 from textgym.rendering import render_ansi
 from textgym.simulator import Simulator, StepResult
 from textgym.types import BoolArray, FloatArray, IntArray, Spec
 
 
-class TextVectorEnv(VectorEnv[Observation, IntArray, FloatArray]):
+class TextVectorEnv(VectorEnv[Observation, IntArray, np.ndarray[Any, Any]]):
     """n texts at once; row i is bit-identical to a `TextEnv` reset with the seed of row i, whatever n is.
 
     Spaces, rewards and info are those of `TextEnv`, with a leading row axis and Gymnasium's masks `_key` in `info`.
@@ -27,7 +28,7 @@ class TextVectorEnv(VectorEnv[Observation, IntArray, FloatArray]):
         task: the name or spec of a task.
         autoreset_mode: `"NextStep"` (a finished row starts its next text in the next step, whose action it ignores),
             `"SameStep"` (in the same step, with the last observation and info in `final_obs` and `final_info`) or
-            `"Disabled"` (`reset(options={"reset_mask": ...})` starts the next text). The texts are the same in all three.
+            `"Disabled"` (`reset(options={"reset_mask": ...})` starts the next text). The texts are the same in all.
         render_mode: None or `"ansi"`.
         **arguments: the other arguments of `TextEnv`.
     """
@@ -46,13 +47,14 @@ class TextVectorEnv(VectorEnv[Observation, IntArray, FloatArray]):
         if render_mode not in (None, *TextEnv.metadata["render_modes"]):
             raise ValueError(f"render_mode must be None or 'ansi', got {render_mode!r}")
         self.autoreset_mode = _autoreset_mode(autoreset_mode)
-        self._arguments = {"num_envs": num_envs, "task": task, "autoreset_mode": self.autoreset_mode.value}
-        self._arguments |= {"render_mode": render_mode, **arguments}
+        self._arguments: dict[str, Any] = {"num_envs": num_envs, "task": task, "render_mode": render_mode}
+        self._arguments |= {"autoreset_mode": self.autoreset_mode.value, **arguments}
         self.num_envs, self.render_mode = num_envs, render_mode
         self.simulator = Simulator(num_envs, task=task, **arguments)
         fingerprint = self.simulator.task.fingerprint
         self.metadata = {**TextEnv.metadata, "autoreset_mode": self.autoreset_mode, "fingerprint": fingerprint}
-        self.single_observation_space, self.single_action_space = single_spaces(self.simulator)
+        self.single_observation_space = observation_space(self.simulator)
+        self.single_action_space = spaces.Discrete(len(self.simulator.vocabulary))
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self.reward_space = signal_space(self.simulator)
@@ -74,12 +76,12 @@ class TextVectorEnv(VectorEnv[Observation, IntArray, FloatArray]):
         if isinstance(seed, (int, np.integer)):
             super().reset(seed=int(seed))
             seed = row_seeds(int(seed), self.num_envs)
-        seeds = [None] * self.num_envs if seed is None else list(seed)
+        seeds: list[Any] = [None] * self.num_envs if seed is None else list(seed)
         if len(seeds) != self.num_envs:
             raise ValueError(f"seed must be one number, or one for each of {self.num_envs} rows, got {len(seeds)}")
         never = rows[self.simulator.episodes[rows] < 0].tolist()
         if any(seeds[row] is None for row in never):
-            drawn = row_seeds(self.np_random_seed, self.num_envs)
+            drawn = row_seeds(abs(self.np_random_seed or 0), self.num_envs)
             seeds = [drawn[row] if seeds[row] is None and row in never else seeds[row] for row in range(self.num_envs)]
         given = [row for row in rows.tolist() if seeds[row] is not None]
         self.simulator.reseed(np.array(given, np.int64), [seeds[row] for row in given])

@@ -43,6 +43,36 @@ class Vocabulary(ABC):
     def __len__(self) -> int:
         return len(self.tokens)
 
+    def characters(self, ids: IntArray, lengths: IntArray) -> tuple[IntArray, IntArray]:
+        """Returns the characters of n texts, (n, T) token ids of which (n,) are in use, without whitespace.
+
+        Returns:
+            the code points of all texts, one text after the other, and (n,) how many each text has.
+        """
+        if self._spelling is None:
+            decoded = ["".join(self.decode(row[:length]).split()) for row, length in zip(ids, lengths, strict=True)]
+            codes = np.frombuffer("".join(decoded).encode("utf-32-le", "surrogatepass"), np.uint32)
+            return codes.astype(np.int64), np.array([len(text) for text in decoded], np.int64)
+        codes, starts = self._spelling
+        used = ids[np.arange(ids.shape[1]) < lengths[:, None]]
+        sizes = starts[used + 1] - starts[used]
+        ends = np.append(0, np.cumsum(sizes))
+        place = np.arange(ends[-1]) + np.repeat(starts[used] - ends[:-1], sizes)
+        tokens = np.cumsum(lengths)
+        return codes[place], ends[tokens] - ends[tokens - lengths]
+
+    @cached_property
+    def _spelling(self) -> tuple[IntArray, IntArray] | None:
+        """The code points of all tokens without whitespace, one after the other, and (V + 1,) where each token starts.
+
+        None where a token spells something else in company than alone, such as a part of a character.
+        """
+        alone = ["".join(self.decode([i]).split()) for i in range(len(self))]
+        if any("\ufffd" in text or "".join(self.decode([i, i]).split()) != text * 2 for i, text in enumerate(alone)):
+            return None
+        codes = np.array([ord(character) for text in alone for character in text], np.int64)
+        return codes, np.cumsum([0, *map(len, alone)])
+
     @cached_property
     def writable(self) -> BoolArray:
         """Which tokens an agent may write: all but padding and the separator; (V,), read-only."""

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy.special import ndtr
+
 from textgym.annotators.rating import Rating
 from textgym.correction.none import NoCorrection
 from textgym.fusion.fixed import Fixed

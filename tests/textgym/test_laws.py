@@ -6,9 +6,10 @@ import pickle
 import gymnasium
 import numpy as np
 import pytest
-import textgym
 from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import AutoresetMode
+
+import textgym
 
 IDS = textgym.env_ids()
 MODES = list(AutoresetMode)
@@ -16,13 +17,11 @@ EVERY_STEP = (
     "signals", "observed_signals", "observed_mask",
     "clean_reward", "observed_reward", "corrected_reward", "gold_reward",
 )  # fmt: skip
+RATING = {"name": "rating", "metric": "rouge_l", "levels": 5, "spread": 0.2, "readings": 3}
 NOISY = {
-    "feedback": [
-        {"name": "token_match", "weight": 0.5},
-        {"name": "rating", "metric": "rouge_l", "levels": 5, "spread": 0.2, "readings": 3, "noise": [{"name": "gaussian", "sigma": 0.1}]},
-    ],
+    "feedback": [{"name": "token_match", "weight": 0.5}, {**RATING, "noise": [{"name": "gaussian", "sigma": 0.1}]}],
     "noise": [{"name": "gaussian", "sigma": 0.3}],
-}  # fmt: skip
+}
 
 
 def play(env, actions, **reset):

@@ -1,0 +1,55 @@
+"""The house itself: what an import pulls in, what the README shows, and what a built wheel holds."""
+
+import re
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+BLOCKS = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+
+
+def run(*command, cwd=ROOT):
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_importing_textgym_and_making_an_environment_loads_no_learner():
+    code = "import sys, gymnasium, textgym; gymnasium.make('textgym/Copy-v0').reset(seed=0); print(*sys.modules)"
+    loaded = set(run(sys.executable, "-c", code).split())
+    assert "textgym.env" in loaded
+    assert not loaded & {"torch", "transformers", "stable_baselines3", "sb3_contrib", "agents", "benchmarks"}
+
+
+@pytest.mark.parametrize("number", range(len(BLOCKS)))
+def test_readme_block_runs(number, tmp_path):
+    run(sys.executable, "-c", BLOCKS[number], cwd=tmp_path)
+
+
+def test_readme_has_blocks():
+    assert len(BLOCKS) >= 3
+
+
+@pytest.mark.slow
+def test_a_built_wheel_runs_in_an_empty_environment(tmp_path):
+    run(sys.executable, "-m", "build", "--wheel", "--outdir", str(tmp_path / "dist"))
+    venv.create(tmp_path / "venv", with_pip=True)
+    python = str(tmp_path / "venv/bin/python")
+    (wheel,) = (tmp_path / "dist").glob("*.whl")
+    run(python, "-m", "pip", "install", "-q", str(wheel))
+    code = """
+import gymnasium, textgym
+for env_id in textgym.env_ids():
+    env = gymnasium.make(env_id)
+    env.reset(seed=0)
+    print(env_id, env.step(2)[4]["gold_return"])
+"""
+    assert "textgym/Copy-v0" in run(python, "-c", code, cwd=tmp_path)
+    assert "torch" not in run(python, "-m", "pip", "list")
+    told = subprocess.run([tmp_path / "venv/bin/textgym", "list"], capture_output=True, text=True, check=False)
+    assert told.returncode != 0
+    assert 'pip install "textgym[benchmarks]"' in told.stderr
