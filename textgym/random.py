@@ -145,8 +145,17 @@ _TAIL = (
 
 
 def _ratio(x: FloatArray, coefficients: tuple[tuple[float, ...], tuple[float, ...]]) -> FloatArray:
-    numerator, denominator = (np.polynomial.polynomial.polyval(x, part) for part in coefficients)
+    numerator, denominator = (_polynomial(x, part) for part in coefficients)
     return numerator / denominator
+
+
+def _polynomial(x: FloatArray, coefficients: tuple[float, ...]) -> FloatArray:
+    """Horner's rule; numpy's own polyval costs several times as much on small arrays."""
+    value = x * coefficients[-1]
+    for coefficient in coefficients[-2:0:-1]:
+        value += coefficient
+        value *= x
+    return value + coefficients[0]
 
 
 def normal_quantile(p: FloatArray) -> FloatArray:
@@ -156,6 +165,9 @@ def normal_quantile(p: FloatArray) -> FloatArray:
     outside = np.abs(q) > 0.425
     if outside.any():
         far = np.sqrt(-np.log(np.minimum(p[outside], 1.0 - p[outside])))
-        magnitude = np.where(far <= 5.0, _ratio(far - 1.6, _MIDDLE), _ratio(far - 5.0, _TAIL))
+        magnitude = _ratio(far - 1.6, _MIDDLE)
+        extreme = far > 5.0
+        if extreme.any():
+            magnitude[extreme] = _ratio(far[extreme] - 5.0, _TAIL)
         quantile[outside] = np.copysign(magnitude, q[outside])
     return quantile

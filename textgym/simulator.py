@@ -230,8 +230,8 @@ class Simulator:
         final: dict[str, np.ndarray[Any, Any]] = {}
         if len(ended):
             self.running[ended] = False
-            clean, observed, gold = self._returns.T.copy()
-            final = {"clean_return": clean, "observed_return": observed, "gold_return": gold}
+            for column, name in enumerate(("clean_return", "observed_return", "gold_return")):
+                final[name] = spread(self._returns[ended, column], ended, n)
             final["finish_reason"] = np.full(n, None, object)
             final["finish_reason"][ended] = np.where(stop, "stop", "length")
         reward = info["corrected_reward"].copy() if self.reward_kind != "gold" else info["gold_reward"].copy()

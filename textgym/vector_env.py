@@ -178,25 +178,30 @@ def _autoreset_mode(mode: AutoresetMode | str) -> AutoresetMode:
 
 
 def _step_info(result: StepResult, rows: BoolArray) -> dict[str, Any]:
-    """Returns the info of some rows of a step, (n,) bool, in Gymnasium's form: `key` and its mask `_key`.
+    """Returns the info of some of the rows that stepped, (n,) bool, in Gymnasium's form: `key` and its mask `_key`.
 
-    Values of other rows are zero.
+    Values of other rows are zero, or None where they are objects.
     """
     info: dict[str, Any] = {}
     final = rows & result.terminated
-    for values, mask in ((result.info, rows), (result.final if final.any() else {}, final)):
+    for values, mask, filled in (
+        (result.info, rows, result.stepped),
+        (result.final if final.any() else {}, final, result.terminated),
+    ):
+        everything = np.array_equal(mask, filled)
         for name, value in values.items():
-            info[name] = value if mask.all() else _only(value, mask)
-            info[f"_{name}"] = mask.copy()
+            info[name], info[f"_{name}"] = value if everything else _only(value, mask), mask.copy()
     said_by_any = np.zeros_like(rows)
     annotation: dict[str, Any] = {}
     for label, (fields, said) in result.annotation.items():
         mask = said & rows
         if mask.any():
             said_by_any |= mask
+            everything = np.array_equal(mask, said)
             annotation[label], annotation[f"_{label}"] = {}, mask
             for name, value in fields.items():
-                annotation[label][name], annotation[label][f"_{name}"] = _only(value, mask), mask.copy()
+                annotation[label][name] = value if everything else _only(value, mask)
+                annotation[label][f"_{name}"] = mask.copy()
     if annotation:
         info["annotation"], info["_annotation"] = annotation, said_by_any
     return info
