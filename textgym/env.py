@@ -66,8 +66,7 @@ class TextEnv(gymnasium.Env[Observation, np.int64]):
         self.render_mode = render_mode
         self.simulator = Simulator(1, task=task, **arguments)
         self.metadata = {**self.metadata, "fingerprint": self.simulator.task.fingerprint}
-        self.observation_space = observation_space(self.simulator)
-        self.action_space = spaces.Discrete(len(self.simulator.vocabulary))
+        self.observation_space, self.action_space = single_spaces(self.simulator)
         self.reward_space = signal_space(self.simulator)
         self._result: StepResult | None = None
 
@@ -148,11 +147,11 @@ class TextEnv(gymnasium.Env[Observation, np.int64]):
 _ROW = np.zeros(1, np.int64)
 
 
-def observation_space(simulator: Simulator) -> spaces.Space[Any]:
-    """Returns the space of one row's observation."""
-    shape = (simulator.context_length,)
-    input_ids = spaces.Box(0, len(simulator.vocabulary) - 1, shape, np.int64)
-    return spaces.Dict(input_ids=input_ids, attention_mask=spaces.Box(0, 1, shape, np.int8))
+def single_spaces(simulator: Simulator) -> tuple[spaces.Space[Any], spaces.Discrete]:
+    """Returns the observation space and the action space of one row."""
+    size, shape = len(simulator.vocabulary), (simulator.context_length,)
+    input_ids = spaces.Box(0, size - 1, shape, np.int64)
+    return spaces.Dict(input_ids=input_ids, attention_mask=spaces.Box(0, 1, shape, np.int8)), spaces.Discrete(size)
 
 
 def signal_space(simulator: Simulator) -> spaces.Box:

@@ -7,11 +7,10 @@ from typing import Any
 
 import gymnasium
 import numpy as np
-from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from textgym.env import Observation, TextEnv, observation_space, picked_samples, signal_space
+from textgym.env import Observation, TextEnv, picked_samples, signal_space, single_spaces
 from textgym.random import row_seeds
 from textgym.rendering import render_ansi
 from textgym.simulator import Simulator, StepResult
@@ -53,8 +52,7 @@ class TextVectorEnv(VectorEnv[Observation, IntArray, np.ndarray[Any, Any]]):
         self.simulator = Simulator(num_envs, task=task, **arguments)
         fingerprint = self.simulator.task.fingerprint
         self.metadata = {**TextEnv.metadata, "autoreset_mode": self.autoreset_mode, "fingerprint": fingerprint}
-        self.single_observation_space = observation_space(self.simulator)
-        self.single_action_space = spaces.Discrete(len(self.simulator.vocabulary))
+        self.single_observation_space, self.single_action_space = single_spaces(self.simulator)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self.reward_space = signal_space(self.simulator)
