@@ -116,8 +116,7 @@ class Feedback:
         self.fusion: Fusion = build("fusion", fusion, np.array(weights))
         self.channels = Channels.make("sum", noise, correction)
         self.signal_names = [signal.label for signal in self.signals]
-        self.timings = [signal.metric.timing for signal in self.signals]
-        self.every_step = "step" in self.timings
+        self.every_step = any(signal.metric.timing == "step" for signal in self.signals)
         self._components = self._list_components()
         for component in self._components.values():
             component.bind(num_rows)
@@ -174,34 +173,30 @@ class Feedback:
         clean_signals, observed_signals = np.zeros((n, k)), np.zeros((n, k))
         mask = np.zeros((n, k), np.bool_)
         annotation: dict[str, dict[str, np.ndarray[Any, Any]]] = {}
-        finished = transition.finished
-        if "episode" in self.timings:
-            ended = slice(None) if finished.all() else np.flatnonzero(finished)
-            texts, place = (transition, address) if isinstance(ended, slice) else (transition[ended], address[ended])
+        views = {"step": (slice(None), transition, address), "episode": _finished_only(transition, address)}
         scores: dict[int, FloatArray] = {}
         for i, signal in enumerate(self.signals):
-            episodic = signal.metric.timing == "episode"
-            chosen, seen, here = (ended, texts, place) if episodic else (slice(None), transition, address)
+            rows, seen, place = views[signal.metric.timing]
             if not len(seen):
                 continue
             key = id(signal.metric)
             quality = scores[key] if key in scores else scores.setdefault(key, signal.metric.score(seen))
             readings = quality[:, None]
             if signal.annotator is not None:
-                answer = signal.annotator.answer(quality, seen, here.of(f"signal/{signal.label}/annotator"))
+                answer = signal.annotator.answer(quality, seen, place.of(f"signal/{signal.label}/annotator"))
                 readings = answer.readings
-                annotation[signal.label] = {key: spread(value, chosen, n) for key, value in answer.annotation.items()}
-            readings = signal.channels.disturb(readings, here)
-            clean_signals[chosen, i] = quality
-            observed_signals[chosen, i] = signal.channels.correct(readings, here)
-            mask[chosen, i] = True
+                annotation[signal.label] = {name: spread(said, rows, n) for name, said in answer.annotation.items()}
+            clean_signals[rows, i] = quality
+            observed_signals[rows, i] = signal.channels.correct(signal.channels.disturb(readings, place), place)
+            mask[rows, i] = True
         weights = self.fusion.weights(transition.rows, transition.episodes)
         clean = (clean_signals * weights).sum(axis=1)
         fused = (observed_signals * weights).sum(axis=1)[:, None]
         noisy = self.channels.disturb(fused, address)
         corrected = self.channels.correct(noisy, address)
-        if finished.any():
-            self.fusion.learn(transition.rows[finished], clean_signals[finished], observed_signals[finished])
+        if transition.finished.any():
+            ended = transition.finished
+            self.fusion.learn(transition.rows[ended], clean_signals[ended], observed_signals[ended])
         return Payment(clean_signals, observed_signals, mask, clean, noisy[:, 0], corrected, annotation)
 
     def reseed(self, rows: IntArray) -> None:
@@ -218,6 +213,14 @@ class Feedback:
         """Restores what `get_state` returned."""
         for path, part in state.items():
             self._components[path].set_state(part)
+
+
+def _finished_only(transition: Transition, address: Address) -> tuple[IntArray | slice, Transition, Address]:
+    """Returns which rows have finished their text, and the record and the address of these alone."""
+    if transition.finished.all():
+        return slice(None), transition, address
+    rows = np.flatnonzero(transition.finished)
+    return rows, transition[rows], address[rows]
 
 
 def as_list(what: str, specs: Sequence[Spec]) -> list[Spec]:

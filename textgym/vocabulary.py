@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from textgym.types import BoolArray, IntArray
+from textgym.types import BoolArray, IntArray, TokenArray
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -43,7 +43,7 @@ class Vocabulary(ABC):
     def __len__(self) -> int:
         return len(self.tokens)
 
-    def characters(self, ids: IntArray, lengths: IntArray) -> tuple[IntArray, IntArray]:
+    def characters(self, ids: IntArray | TokenArray, lengths: IntArray | TokenArray) -> tuple[IntArray, IntArray]:
         """Returns the characters of n texts, (n, T) token ids of which (n,) are in use, without whitespace.
 
         Returns:
@@ -51,14 +51,14 @@ class Vocabulary(ABC):
         """
         if self._spelling is None:
             decoded = ["".join(self.decode(row[:length]).split()) for row, length in zip(ids, lengths, strict=True)]
-            codes = np.frombuffer("".join(decoded).encode("utf-32-le", "surrogatepass"), np.uint32)
-            return codes.astype(np.int64), np.array([len(text) for text in decoded], np.int64)
+            code_points = [ord(character) for text in decoded for character in text]
+            return np.array(code_points, np.int64), np.array([len(text) for text in decoded], np.int64)
         codes, starts = self._spelling
         used = ids[np.arange(ids.shape[1]) < lengths[:, None]]
         sizes = starts[used + 1] - starts[used]
         ends = np.append(0, np.cumsum(sizes))
         place = np.arange(ends[-1]) + np.repeat(starts[used] - ends[:-1], sizes)
-        tokens = np.cumsum(lengths)
+        tokens = np.cumsum(lengths, dtype=np.int64)
         return codes[place], ends[tokens] - ends[tokens - lengths]
 
     @cached_property
