@@ -19,7 +19,7 @@ from textgym.vocabulary import Vocabulary
 SPLITS = ("train", "validation", "test")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PromptSet:
     """The finite set of prompts of one split, tokenised once and shared by all rows; the arrays are read-only.
 
@@ -141,7 +141,7 @@ class Task(ABC):
     @cached_property
     def max_prompt_tokens(self) -> int:
         """The length of the longest prompt of all splits, so that every split has the same observation space."""
-        return max(self.prompt_set(split).prompt_ids.shape[1] for split in SPLITS)
+        return int(max(self.prompt_set(split).prompt_ids.shape[1] for split in SPLITS))
 
     @cached_property
     def fingerprint(self) -> str:

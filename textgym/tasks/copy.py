@@ -58,4 +58,5 @@ class Copy(Task):
         width = min(self.length, transition.text_ids.shape[1])
         same = (transition.text_ids[:, :width] == transition.reference_ids[:, :width]) & transition.text_mask[:, :width]
         ended = (transition.text_lengths == self.length) & (transition.actions == self.vocabulary.end_id)
-        return (same.sum(axis=1) + ended) / (self.length + 1)
+        right: FloatArray = (same.sum(axis=1) + ended) / (self.length + 1)
+        return right

@@ -1,0 +1,77 @@
+"""chrF: the F-score of character n-grams."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from textgym.metrics.base import Metric
+from textgym.metrics.ngram_matches import clipped_matches
+from textgym.metrics.references import batches, once_per_prompt_set
+from textgym.tasks.base import PromptSet
+from textgym.transition import Transition
+from textgym.types import FloatArray, IntArray, KeyArray
+from textgym.vocabulary import Vocabulary
+
+_ORDER = 6
+_BETA = 2.0
+
+
+@dataclass(frozen=True)
+class _References:
+    """The characters of all references of a prompt set.
+
+    Attributes:
+        symbol: (highest code point + 2,) the number of each character, 1 to A - 1, and 0 for one in no reference.
+        places: (W, S A) where each symbol stands in each reference, as bits, see `clipped_matches`.
+        lengths: (S,) the characters of each reference.
+    """
+
+    symbol: IntArray
+    places: KeyArray
+    lengths: IntArray
+
+
+@once_per_prompt_set
+def _references(prompt_set: PromptSet, vocabulary: Vocabulary) -> _References:
+    codes, lengths = vocabulary.characters(prompt_set.reference_ids, prompt_set.reference_lengths)
+    known = np.unique(codes)
+    symbol = np.zeros(int(known.max(initial=0)) + 2, np.int64)
+    symbol[known] = np.arange(1, len(known) + 1)
+    sample = np.repeat(np.arange(len(lengths)), lengths)
+    place = np.arange(len(codes)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    words, symbols = max(1, -(-int(lengths.max()) // 64)), len(known) + 1
+    places = np.zeros((words, len(lengths) * symbols), np.uint64)
+    bit = np.uint64(1) << (place % 64).astype(np.uint64)
+    np.bitwise_or.at(places, (place // 64, sample * symbols + symbol[codes]), bit)
+    return _References(symbol, places, lengths)
+
+
+class ChrF(Metric):
+    """The F-score of character n-grams, n from 1 to 6, with recall weighing twice as much, whitespace left out.
+
+    Popovic 2015, "chrF: character n-gram F-score for automatic MT evaluation", with precision and recall averaged
+    over the n that both texts are long enough for, as in sacrebleu, whose value divided by 100 this is.
+    """
+
+    def score(self, transition: Transition) -> FloatArray:
+        references = _references(transition.prompt_set, self.task.vocabulary)
+        ids, lengths, samples = transition.text_ids, transition.text_lengths, transition.samples
+        parts = [self._score(references, ids[b], lengths[b], samples[b]) for b in batches(len(transition))]
+        return np.concatenate(parts)
+
+    def _score(self, references: _References, ids: IntArray, lengths: IntArray, samples: IntArray) -> FloatArray:
+        codes, lengths = self.task.vocabulary.characters(ids, lengths)
+        symbols = references.symbol[np.minimum(codes, len(references.symbol) - 1)]
+        symbols += np.repeat(samples * (references.places.shape[1] // len(references.lengths)), lengths)
+        matches = clipped_matches(references.places.take(symbols, axis=1), lengths, _ORDER)
+        order = np.arange(_ORDER)[:, None]
+        written = np.maximum(lengths - order, 0)  # (order, n) n-grams of each text
+        wanted = np.maximum(references.lengths[samples] - order, 0)
+        counted = np.maximum(((written > 0) & (wanted > 0)).sum(axis=0), 1)
+        precision = (matches / np.maximum(written, 1)).sum(axis=0) / counted
+        recall = (matches / np.maximum(wanted, 1)).sum(axis=0) / counted
+        weighted = _BETA**2 * precision + recall
+        score: FloatArray = (1 + _BETA**2) * precision * recall / np.where(weighted > 0, weighted, 1.0)
+        return score
