@@ -1,0 +1,218 @@
+"""The command line: `textgym list|train|evaluate|benchmark|report`.
+
+Torch and the learners are imported inside the commands that need them, so that the others answer at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+NEEDS_EXTRA = 'textgym\'s command line needs more packages: pip install "textgym[benchmarks]" (not found: {})'
+
+try:
+    import typer
+    from rich.console import Console
+    from rich.table import Table
+except ModuleNotFoundError as error:
+    sys.exit(NEEDS_EXTRA.format(error.name))
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="Reinforcement learning on text: environments whose reward is feedback, learners, experiments.",
+)
+
+
+class Algorithm(StrEnum):
+    """What `train` can train with."""
+
+    ppo = "ppo"
+    reinforce = "reinforce"
+
+
+class Suite(StrEnum):
+    """What `benchmark` can run."""
+
+    docstring = "docstring"
+
+
+class Split(StrEnum):
+    """The splits of a task."""
+
+    train = "train"
+    validation = "validation"
+    test = "test"
+
+
+EnvId = Annotated[str, typer.Argument(metavar="ENV", help="An environment's id, such as textgym/Copy-v0.")]
+
+
+def main() -> None:
+    """Runs the command line; bad input is one line and exit code 2, Ctrl-C exit code 130."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+@contextmanager
+def _plain_errors() -> Iterator[None]:
+    """Turns what a user can get wrong into one line on the error output."""
+    import gymnasium
+
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        _refuse(NEEDS_EXTRA.format(error.name))
+    except (ValueError, OSError, gymnasium.error.Error) as error:
+        _refuse(" ".join(str(error).split()))
+
+
+def _refuse(message: str) -> None:
+    print(f"textgym: {message}", file=sys.stderr)
+    raise typer.Exit(2)
+
+
+def _known(env_id: str) -> str:
+    import textgym
+
+    if env_id not in textgym.env_ids():
+        raise ValueError(f"unknown environment {env_id!r}; known: {', '.join(textgym.env_ids())}")
+    return env_id
+
+
+@app.command("list")
+def list_() -> None:
+    """Show the environments, and the components that a spec can name."""
+    import textgym
+    from textgym.registration import COMPONENTS
+
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    table.add_row("environments", ", ".join(textgym.env_ids()))
+    for kind in COMPONENTS:
+        table.add_row(kind, ", ".join(textgym.components(kind)))
+    Console().print(table)
+
+
+@app.command()
+def train(
+    env_id: EnvId,
+    out: Annotated[Path, typer.Option(help="The run's folder; must be new or empty.")],
+    algorithm: Annotated[Algorithm, typer.Option(help="The learner.")] = Algorithm.ppo,
+    tokens: Annotated[int, typer.Option(min=1, help="How many tokens are written in all.")] = 100_000,
+    seed: Annotated[int, typer.Option(min=0, help="The seed of the learner and the environment.")] = 0,
+    rows: Annotated[int, typer.Option(min=1, help="How many texts are written at a time.")] = 64,
+    model: Annotated[Path | None, typer.Option(exists=True, file_okay=False, help="The model to begin with.")] = None,
+) -> None:
+    """Train a learner on an environment with its default feedback."""
+    with _plain_errors():
+        from rich.progress import Progress
+
+        from benchmarks import learners
+        from benchmarks.evaluation import make_env
+        from benchmarks.results import RunFolder
+
+        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+            raise ValueError(f"--out must be a new or an empty folder, got {out}")
+        folder = RunFolder(out)
+        fingerprint = make_env(_known(env_id), num_rows=1).simulator.task.fingerprint
+        settings = {"tokens": tokens, "rows": rows, "model": str(model) if model else "small fresh GPT-2"}
+        title = learners.TITLES[algorithm.value]
+        config = {"env_id": env_id, "fingerprint": fingerprint, "policy": title, "seed": seed, "settings": settings}
+        folder.start(config)
+        with Progress(console=Console(stderr=True)) as progress:
+            bar = progress.add_task(title, total=1.0)
+            learners.train(
+                folder,
+                learner=algorithm.value,
+                env_id=env_id,
+                tokens=tokens,
+                seed=seed,
+                model=model,
+                rows=rows,
+                tell=lambda share: progress.update(bar, completed=share),
+            )
+        folder.finish({})
+        print(f"trained: {out}")
+
+
+@app.command()
+def evaluate(
+    policy: Annotated[str, typer.Argument(metavar="POLICY", help="A run's folder, a model's folder, or: random.")],
+    env_id: EnvId,
+    split: Annotated[Split, typer.Option(help="The split whose prompts are used.")] = Split.test,
+    episodes: Annotated[int, typer.Option(min=1, help="How many prompts.")] = 128,
+    seed: Annotated[int, typer.Option(min=0, help="The seed of the policy's chance and of the noise.")] = 0,
+    deterministic: Annotated[bool, typer.Option(help="Write the likeliest token instead of a drawn one.")] = False,
+) -> None:
+    """Show what a policy's texts are worth, with 95 % intervals."""
+    with _plain_errors():
+        from benchmarks import evaluation
+
+        chosen = _policy(policy, _known(env_id))
+        found = evaluation.evaluate(
+            chosen,
+            env_id,
+            split=split.value,
+            episodes=episodes,
+            seed=seed,
+            deterministic=deterministic,
+        )
+        table = Table("", f"mean of {episodes} texts", "95 % interval", box=None, padding=(0, 2, 0, 0))
+        for name, interval in found.intervals.items():
+            bounds = f"{interval.low:.3f} to {interval.high:.3f}"
+            table.add_row(name.replace("_", " "), f"{interval.estimate:.3f}", bounds)
+        Console().print(table)
+
+
+def _policy(name: str, env_id: str) -> Any:
+    """Returns what `evaluate` takes: a saved policy, or the word for the random one."""
+    if name == "random":
+        return name
+    from benchmarks.learners import MODEL, make_policy
+
+    folder = Path(name)
+    found = [path for path in (folder / MODEL, folder) if (path / "model.safetensors").exists()]
+    if not found:
+        raise ValueError(f"no model in {folder}: give a run's folder, a model's folder, or random")
+    return make_policy(env_id, found[0])
+
+
+@app.command()
+def benchmark(
+    suite: Annotated[Suite, typer.Argument(help="The experiment.")],
+    quick: Annotated[bool, typer.Option("--quick", help="A tiny variant that only shows that all parts work.")] = False,
+    jobs: Annotated[int, typer.Option(min=1, help="How many runs go on at a time.")] = 2,
+    out: Annotated[Path | None, typer.Option(help="The folder for results; default runs/SUITE.")] = None,
+) -> None:
+    """Run an experiment and write its report; what is finished is not run again."""
+    with _plain_errors():
+        from benchmarks.suites import docstring
+
+        settings = docstring.quick(docstring.Settings()) if quick else docstring.Settings()
+        folder = out or Path("runs") / (suite.value + ("-quick" if quick else ""))
+        failed = docstring.run(folder, settings=settings, jobs=jobs, console=Console())
+    if failed:
+        print(f"textgym: failed: {', '.join(failed)}; the same command runs them again", file=sys.stderr)
+        raise typer.Exit(1)
+
+
+@app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a benchmark or of a run.")],
+) -> None:
+    """Write the report of finished runs anew, and print its table."""
+    with _plain_errors():
+        from benchmarks.page import write_page
+        from benchmarks.report import gather, print_table
+
+        path = write_page(folder)
+        print_table(gather(folder), Console())
+        print(f"report: {path}")

@@ -1,0 +1,166 @@
+"""The report as one HTML page that needs nothing else: its style and its charts are inside."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.charts import interval_strip, learning_curves, nice_ticks
+from benchmarks.page_style import STYLE
+from benchmarks.report import Report, Row, Sample, ScoredText, gather, verdict
+from benchmarks.statistics import Interval
+
+MINUS = "\N{MINUS SIGN}"
+
+EXPLAINED = {
+    "observed_return": ("Observed return", "the noisy feedback, as paid"),
+    "clean_return": ("Clean return", "the same feedback without noise"),
+    "gold_return": ("Gold return", "what the task truly wants"),
+}
+
+
+def write_page(folder: str | Path) -> Path:
+    """Writes the report of the runs below a folder to its `report.html` and returns that path.
+
+    Raises:
+        ValueError: if there is nothing to report; see `gather`.
+    """
+    path = Path(folder) / "report.html"
+    path.write_text(render(gather(folder)), encoding="utf-8")
+    return path
+
+
+def render(report: Report) -> str:
+    """Returns the page."""
+    colours = {curve.learner: f"s{number}" for number, curve in enumerate(next(iter(report.curves.values()), []))}
+    verdicts = [verdict(row, report.baseline) for row in report.rows if row.gains and row.policy in colours]
+    parts = [
+        f"<header><h1>{escape(report.title)}</h1><p>{escape(report.introduction)}</p></header>",
+        f'<p class="verdict">{"<br>".join(map(escape, verdicts))}</p>' if verdicts else "",
+        _table(report, colours) if report.rows else "",
+        _learning(report, colours) if report.curves else "",
+        _texts(report) if report.samples else "",
+        _foot(report.foot),
+    ]
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width,initial-scale=1">'
+        '<meta name="color-scheme" content="light dark">'
+        f"<title>{escape(report.title)}</title><style>{STYLE}</style></head>"
+        f"<body><main>{''.join(parts)}</main></body></html>\n"
+    )
+
+
+def _table(report: Report, colours: Mapping[str, str]) -> str:
+    measures = ("clean_return", "gold_return")
+    head = "".join(f'<th scope="col">{EXPLAINED[name][0]}</th>' for name in measures)
+    levels = {row.policy: row.returns for row in report.rows}.get(report.baseline, {})
+    scales = {name: _scale([row.returns[name] for row in report.rows]) for name in measures}
+    body = []
+    for row in report.rows:
+        colour = colours.get(row.policy, "plain")
+        cells = [f'<th scope="row"><i class="key {colour}"></i>{escape(row.policy)}{_seeds(row)}</th>']
+        for name in measures:
+            low, high = scales[name]
+            level = levels[name].estimate if name in levels else None
+            strip = interval_strip(row.returns[name], low=low, high=high, level=level, colour=colour)
+            cells.append(f'<td><div class="strip">{strip}<div>{_interval(row.returns[name])}</div></div></td>')
+        cells += [f"<td>{_interval(row.gains[name], sign='+') if row.gains else ''}</td>" for name in measures]
+        body.append(f"<tr>{''.join(cells)}</tr>")
+    above = f'<th scope="colgroup" colspan="2">Above the {escape(report.baseline.lower())}</th>' if levels else ""
+    return (
+        f'<section><h2>On {report.prompts} test prompts</h2><div class="scroll"><table><thead><tr><td></td>'
+        f'<th scope="colgroup" colspan="2">Mean of the sampled texts</th>{above}</tr>'
+        f'<tr><th scope="col">Policy</th>{head}{head if levels else ""}</tr></thead>'
+        f"<tbody>{''.join(body)}</tbody></table></div>"
+        '<p class="note">Every policy wrote one text for each of the same prompts. Brackets and bars: 95&nbsp;% '
+        "bootstrap intervals over training seeds and paired prompts."
+        f"{' The dashed line marks the ' + escape(report.baseline.lower()) + '.' if levels else ''}</p></section>"
+    )
+
+
+def _seeds(row: Row) -> str:
+    return f' <span class="quiet">{row.seeds} seeds</span>' if row.seeds > 1 else ""
+
+
+def _scale(intervals: Sequence[Interval]) -> tuple[float, float]:
+    ticks = nice_ticks(min(interval.low for interval in intervals), max(interval.high for interval in intervals))
+    return ticks[0], ticks[-1]
+
+
+def _interval(interval: Interval, sign: str = "") -> str:
+    estimate, low, high = (
+        f"{value:{sign}.3f}".replace("-", MINUS) for value in (interval.estimate, interval.low, interval.high)
+    )
+    return f'<b>{estimate}</b> <span class="quiet">[{low}, {high}]</span>'
+
+
+def _learning(report: Report, colours: Mapping[str, str]) -> str:
+    """Observed and clean return share their axis, since they are in the same units; gold has its own."""
+    paid = [name for name in ("observed_return", "clean_return") if name in report.curves]
+    shared = _ticks(report, paid) if paid else []
+    figures = []
+    for name, curves in report.curves.items():
+        title, what = EXPLAINED[name]
+        ticks = shared if name in paid else _ticks(report, [name])
+        chart = learning_curves(curves, level=report.levels.get(name), ticks=ticks, title=f"{title} against tokens")
+        figures.append(f"<figure><figcaption><b>{title}</b> {what}</figcaption>{chart}</figure>")
+    level = " The dashed line is the warm start on the same prompts." if report.levels else ""
+    return (
+        f'<section><h2>While learning</h2><div class="panels">{"".join(figures)}</div>'
+        '<p class="note">The mean return of the texts written on the train split since the point before. '
+        f"Thin: one training seed. Bold: their mean.{level}</p></section>"
+    )
+
+
+def _ticks(report: Report, names: Sequence[str]) -> list[float]:
+    values = [float(edge) for name in names for c in report.curves[name] for edge in (c.seeds.min(), c.seeds.max())]
+    values += [report.levels[name] for name in names if name in report.levels]
+    return nice_ticks(min(values), max(values))
+
+
+def _texts(report: Report) -> str:
+    earned = np.abs([value for sample in report.samples for text in sample.texts for value in text.earned] or [1.0])
+    top = max(float(np.quantile(earned, 0.98)), 1e-6)
+    legend = (
+        f'<div class="legend"><span>{MINUS}{top:.2f}</span><i></i><span>+{top:.2f}</span>'
+        '<span class="quiet">clean return that a token added</span></div>'
+    )
+    return (
+        "<section><h2>What each token earned</h2><p class=note>A token earned the clean return of the text if it ended "
+        "there, less the same one token earlier; the first also follows the empty text, whose value is given. Point at "
+        "a token for its number. The prompts are spread evenly over the test set and not chosen by result.</p>"
+        f"{legend}{''.join(_sample(sample, top) for sample in report.samples)}</section>"
+    )
+
+
+def _sample(sample: Sample, top: float) -> str:
+    texts = "".join(_text(text, top) for text in sample.texts)
+    reference = f'<dt>Reference</dt><dd class="quiet">{escape(sample.reference)}</dd>'
+    return f"<article><pre>{escape(sample.prompt)}</pre><dl>{reference}{texts}</dl></article>"
+
+
+def _text(text: ScoredText, top: float) -> str:
+    spans = []
+    for number, (token, earned) in enumerate(zip(text.tokens, text.earned, strict=True)):
+        share = round(100 * min(1.0, abs(earned) / top))
+        told = [f"{earned:+.3f}", *(f"{name} {values[number]:+.3f}" for name, values in text.signals.items())]
+        title = escape("\n".join(told), quote=True).replace("-", MINUS)
+        spans.append(
+            f'<s class="{"up" if earned >= 0 else "down"}" style="--v:{share}%" title="{title}">{escape(token)}</s>'
+        )
+    values = f"clean {text.clean_return:.2f} · gold {text.gold_return:.2f} · empty {text.empty:.2f}".replace("-", MINUS)
+    written = "".join(spans) or '<span class="quiet">(empty)</span>'
+    return f'<dt>{escape(text.policy)}</dt><dd><p class="text">{written}</p><span class="quiet">{values}</span></dd>'
+
+
+def _foot(foot: Mapping[str, Mapping[str, Any]]) -> str:
+    groups = []
+    for title, values in foot.items():
+        rows = "".join(f"<dt>{escape(name)}</dt><dd>{escape(str(value))}</dd>" for name, value in values.items())
+        groups.append(f"<div><h3>{escape(title)}</h3><dl>{rows}</dl></div>")
+    return f'<footer><h2>Settings</h2><div class="groups">{"".join(groups)}</div></footer>'

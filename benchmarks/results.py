@@ -1,0 +1,205 @@
+"""What a run leaves behind: a folder that a kill at any moment leaves readable, and one table of many runs.
+
+A run's folder holds `config.json` (what was run), `metrics.jsonl` (one line for each record, written at once),
+`tensorboard/`, `log.txt`, and `result.json`, whose presence says that the run is finished.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import platform
+import shutil
+import warnings
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    import pyarrow
+
+CONFIG, METRICS, RESULT = "config.json", "metrics.jsonl", "result.json"
+PACKAGES = ("textgym", "gymnasium", "numpy", "sb3-contrib", "stable-baselines3", "tokenizers", "torch", "transformers")
+
+
+def versions() -> dict[str, str]:
+    """Returns the versions of Python and of the packages that results depend on; absent ones are left out."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+class RunFolder:
+    """The folder of one run.
+
+    Args:
+        path: the folder; `start` makes it.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self._metrics: TextIO | None = None
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
+    def tensorboard(self) -> Path:
+        """Where the run's TensorBoard files go."""
+        return self.path / "tensorboard"
+
+    def start(self, config: Mapping[str, Any]) -> None:
+        """Begins the run from nothing: what an earlier, unfinished one has left is removed.
+
+        Args:
+            config: plain data that says what is run: seed, spec, the corpus' fingerprint. The versions are added.
+        """
+        self.close()
+        if self.path.exists():
+            shutil.rmtree(self.path)
+        self.path.mkdir(parents=True)
+        write_json(self.path / CONFIG, {**config, "versions": versions()})
+
+    def log(self, record: Mapping[str, Any]) -> None:
+        """Appends one record to the metrics and flushes it; a number that is not finite becomes null."""
+        if self._metrics is None:
+            self._metrics = (self.path / METRICS).open("a", encoding="utf-8")
+        plain = {key: _plain(value) if hasattr(value, "tolist") else value for key, value in record.items()}
+        finite = {key: None if isinstance(x, float) and not math.isfinite(x) else x for key, x in plain.items()}
+        self._metrics.write(json.dumps(finite, allow_nan=False) + "\n")
+        self._metrics.flush()
+
+    def finish(self, result: Mapping[str, Any]) -> None:
+        """Writes the result, which marks the run as finished."""
+        self.close()
+        write_json(self.path / RESULT, result)
+
+    def close(self) -> None:
+        """Closes the metrics."""
+        if self._metrics is not None:
+            self._metrics.close()
+            self._metrics = None
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run has its result."""
+        return (self.path / RESULT).exists()
+
+    def finished_as(self, config: Mapping[str, Any]) -> bool:
+        """Whether the run is finished and was run as `config` says; the versions may differ."""
+        if not self.finished:
+            return False
+        asked: dict[str, Any] = json.loads(json.dumps(config, default=_plain))
+        return {key: value for key, value in self.config().items() if key != "versions"} == asked
+
+    def config(self) -> dict[str, Any]:
+        """Returns what was run."""
+        return read_json(self.path / CONFIG)
+
+    def result(self) -> dict[str, Any]:
+        """Returns the result of a finished run."""
+        return read_json(self.path / RESULT)
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """Returns the records in the order in which they were written.
+
+        A last line that a kill has cut short is left out, with a warning.
+
+        Raises:
+            ValueError: if any other line is not a JSON object; the message names the file and the line.
+        """
+        path = self.path / METRICS
+        if not path.exists():
+            return []
+        records: list[dict[str, Any]] = []
+        lines = path.read_bytes().split(b"\n")  # the last is empty unless a kill has cut it short
+        for number, line in enumerate(lines, start=1):
+            if number == len(lines):
+                if line:
+                    warnings.warn(f"{path}: line {number} was cut short and is left out", stacklevel=2)
+                break
+            try:
+                record = json.loads(line)
+            except ValueError as error:
+                raise ValueError(f"{path}, line {number}: not a JSON object: {error}") from error
+            if not isinstance(record, dict):
+                raise ValueError(f"{path}, line {number}: not a JSON object")
+            records.append(record)
+        return records
+
+
+def run_folders(folder: str | Path) -> list[RunFolder]:
+    """Returns the runs below a folder, or that folder itself, in the order of their names; none lies within another."""
+    found = {path.parent for path in Path(folder).rglob(CONFIG)}
+    return [RunFolder(path) for path in sorted(found) if found.isdisjoint(path.parents)]
+
+
+def collect(folder: str | Path) -> pyarrow.Table:
+    """Collects the metrics of all runs below a folder in one table and writes it there as `metrics.parquet`.
+
+    Returns:
+        A table with a row for each record: `run`, the plain values of the run's configuration (`seed`,
+        `fingerprint`, ...), and the record's own columns, null where a record lacks one.
+
+    Raises:
+        ValueError: if there is no run, or the runs differ in their fingerprint and so can't be compared.
+    """
+    import pyarrow
+    import pyarrow.parquet
+
+    folder = Path(folder)
+    rows: list[dict[str, Any]] = []
+    fingerprints: dict[str, str] = {}
+    for run in run_folders(folder):
+        name = run.path.relative_to(folder).as_posix()
+        config = run.config()
+        fingerprints.setdefault(str(config.get("fingerprint")), name)
+        plain = {key: value for key, value in config.items() if isinstance(value, str | int | float)}
+        rows.extend({"run": name, **plain, **record} for record in run.metrics())
+    if not fingerprints:
+        raise ValueError(f"no run below {folder}: a run is a folder with a {CONFIG}")
+    if len(fingerprints) > 1:
+        listed = ", ".join(f"{fingerprint} ({name})" for fingerprint, name in fingerprints.items())
+        raise ValueError(f"runs on different corpora can't be merged; their fingerprints: {listed}")
+    columns = dict.fromkeys(key for row in rows for key in row)
+    table = pyarrow.table({key: [row.get(key) for row in rows] for key in columns})
+    partial = folder / "metrics.parquet.partial"
+    pyarrow.parquet.write_table(table, partial)
+    os.replace(partial, folder / "metrics.parquet")
+    return table
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Returns the JSON object in a file.
+
+    Raises:
+        ValueError: if the file holds none; the message names it.
+    """
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path}: not a JSON object: {error}") from error
+    if not isinstance(data, dict):
+        raise ValueError(f"{path}: not a JSON object")
+    return data
+
+
+def write_json(path: Path, data: Mapping[str, Any]) -> None:
+    """Writes a JSON object so that the file is there wholly or not at all."""
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(json.dumps(data, indent=1, default=_plain, allow_nan=False), encoding="utf-8")
+    os.replace(partial, path)
+
+
+def _plain(value: Any) -> Any:
+    """Turns arrays and NumPy numbers into lists and plain numbers."""
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    raise TypeError(f"results must be plain data, got {type(value).__name__}")

@@ -1,0 +1,1 @@
+"""The experiments, one a file: its settings, its runs, its report."""

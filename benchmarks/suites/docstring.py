@@ -1,0 +1,201 @@
+"""The main job: do PPO and REINFORCE improve a warm-started transformer on noisy feedback on real text?
+
+A small transformer learns the train split of `textgym/Docstring-v0` until validation perplexity stops falling. PPO and
+REINFORCE train it further on the default noisy feedback, each with several seeds. Random, warm start and both learners
+then write one text for each of the same test prompts, and the report compares them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from rich.console import Console
+
+from agents.supervised import warm_start
+from benchmarks.evaluation import Evaluation, evaluate, make_env
+from benchmarks.learners import MODEL, TITLES, make_policy, score_samples, train
+from benchmarks.page import write_page
+from benchmarks.report import SETTINGS, gather, print_table
+from benchmarks.results import RunFolder, collect, write_json
+from benchmarks.runner import Run, Tell, execute
+
+WARM_START, RANDOM = "warm_start", "random"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the job does; every number that one may want to change.
+
+    Attributes:
+        env_id: the environment.
+        env_kwargs: its further arguments; by default the task's own feedback and noise.
+        model: the transformer, as transformers' configuration.
+        warm_start: the arguments of `agents.supervised.warm_start`.
+        seeds: the training seeds of each learner.
+        rows: how many texts a learner writes at a time.
+        tokens: how many tokens each learner writes.
+        learners: the arguments of each.
+        episodes: how many test prompts are evaluated.
+        samples: how many of the texts the report shows.
+    """
+
+    env_id: str = "textgym/Docstring-v0"
+    env_kwargs: dict[str, Any] = field(default_factory=dict)
+    model: dict[str, Any] = field(
+        default_factory=lambda: {
+            "model_type": "gpt2", "n_layer": 2, "n_embd": 128, "n_head": 4,
+            "resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0,
+        }
+    )  # fmt: skip
+    warm_start: dict[str, Any] = field(
+        default_factory=lambda: {"learning_rate": 2e-3, "batch_size": 64, "max_epochs": 12, "patience": 2}
+    )
+    seeds: tuple[int, ...] = (0, 1, 2)
+    rows: int = 64
+    tokens: int = 65_536
+    learners: dict[str, dict[str, Any]] = field(
+        default_factory=lambda: {
+            "ppo": {
+                "learning_rate": 3e-4, "n_steps": 64, "batch_size": 1024, "n_epochs": 4, "gae_lambda": 0.95,
+                "clip_range": 0.2, "ent_coef": 0.0, "vf_coef": 0.5, "target_kl": 0.05,
+            },
+            "reinforce": {
+                "learning_rate": 5e-4, "n_steps": 32, "baseline": "value", "normalize_advantage": True, "kl_coef": 0.02,
+            },
+        }
+    )  # fmt: skip
+    episodes: int = 512
+    samples: int = 8
+
+
+def quick(settings: Settings) -> Settings:
+    """Returns settings that go through every part in seconds, to see that it works; its numbers mean nothing."""
+    ppo, reinforce = ({**settings.learners[name], "n_steps": 16} for name in ("ppo", "reinforce"))
+    return replace(
+        settings,
+        model={**settings.model, "n_layer": 1, "n_embd": 32, "n_head": 2},
+        warm_start={**settings.warm_start, "max_epochs": 1},
+        seeds=settings.seeds[:2],
+        rows=16,
+        tokens=1024,
+        learners={"ppo": {**ppo, "batch_size": 256}, "reinforce": reinforce},
+        episodes=32,
+        samples=3,
+    )
+
+
+def run(folder: str | Path, *, settings: Settings, jobs: int, console: Console) -> list[str]:
+    """Does the whole job, or what of it is left to do, and returns the names of the runs that failed.
+
+    Args:
+        folder: where everything goes; see `benchmarks.results`. The report is its `report.html`.
+        settings: what to do.
+        jobs: how many runs go on at a time.
+        console: where progress and the table are printed.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    task = make_env(settings.env_id, num_rows=1, **settings.env_kwargs).simulator.task
+    shared = {
+        "env_id": settings.env_id,
+        "env_kwargs": settings.env_kwargs,
+        "fingerprint": task.fingerprint,
+        "episodes": settings.episodes,
+        "samples": settings.samples,
+    }
+    learners = [TITLES[name] for name in settings.learners]
+    write_json(
+        folder / SETTINGS,
+        {
+            "title": "Learning to write docstrings from noisy feedback",
+            "introduction": "A small transformer reads the signature of a function of Python's standard library and "
+            "writes the first sentence of its docstring. It was taught the train split until validation perplexity "
+            f"stopped falling: the warm start. From there {' and '.join(learners)} trained it on noisy feedback on its "
+            f"own texts, each with {len(settings.seeds)} training seeds.",
+            "baseline": "Warm start",
+            "order": ["Random", "Warm start", *learners],
+        },
+    )
+    warm = {**shared, "policy": "Warm start", "seed": 0, "settings": {"model": settings.model, **settings.warm_start}}
+    failed = execute([Run(WARM_START, run_warm_start, warm)], folder, jobs=1, console=console, title="warm start")
+    if failed:
+        return failed
+    runs = [
+        Run(
+            f"{learner}-{seed}",
+            run_learner,
+            {
+                **shared,
+                "policy": TITLES[learner],
+                "learner": learner,
+                "seed": seed,
+                "settings": {"tokens": settings.tokens, "rows": settings.rows, **arguments},
+                "warm_start": warm["settings"],
+            },
+        )
+        for seed in settings.seeds
+        for learner, arguments in settings.learners.items()
+    ]
+    runs.append(Run(RANDOM, run_random, {**shared, "policy": "Random", "seed": 0}, weight=0.05))
+    failed = execute(runs, folder, jobs=jobs, console=console, title="learning")
+    collect(folder)
+    print_table(gather(folder), console)
+    console.print(f"report: {write_page(folder)}", soft_wrap=True, highlight=False)
+    console.print(f"TensorBoard: tensorboard --logdir {folder}", soft_wrap=True, highlight=False)
+    return failed
+
+
+def run_warm_start(folder: RunFolder, config: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
+    """Teaches a fresh transformer the train split and evaluates it, on the train split too: where learning begins."""
+    torch.manual_seed(config["seed"])
+    env_id, env_kwargs = config["env_id"], config["env_kwargs"]
+    settings = dict(config["settings"])
+    policy = make_policy(env_id, settings.pop("model"), **env_kwargs)
+    task = make_env(env_id, num_rows=1, **env_kwargs).simulator.task
+    taught = warm_start(policy, task, generator=np.random.default_rng(config["seed"]), **settings)
+    for epoch, perplexity in enumerate(taught.validation_perplexities):
+        folder.log({"epoch": epoch, "validation_perplexity": perplexity})
+    policy.backbone.save_pretrained(folder.path / MODEL)
+    before = evaluate(policy, env_id, split="train", episodes=config["episodes"], **env_kwargs)
+    level = {name: float(values.mean()) for name, values in before.returns.items()}
+    return {**_evaluated(policy, config), "train_level": level, "validation_perplexity": taught.perplexity}
+
+
+def run_learner(folder: RunFolder, config: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
+    """Trains one learner with one seed from the warm start and evaluates it."""
+    settings = dict(config["settings"])
+    algorithm = train(
+        folder,
+        learner=config["learner"],
+        env_id=config["env_id"],
+        tokens=settings.pop("tokens"),
+        rows=settings.pop("rows"),
+        seed=config["seed"],
+        model=folder.path.parent / WARM_START / MODEL,
+        settings=settings,
+        env_kwargs=config["env_kwargs"],
+        tell=tell,
+    )
+    return _evaluated(algorithm.policy, config)
+
+
+def run_random(folder: RunFolder, config: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
+    """Evaluates the policy that draws every token uniformly."""
+    return {"evaluation": _evaluate("random", config).returns}
+
+
+def _evaluated(policy: Any, config: Mapping[str, Any]) -> dict[str, Any]:
+    evaluation = _evaluate(policy, config)
+    return {
+        "evaluation": evaluation.returns,
+        "samples": score_samples(evaluation, config["samples"], **config["env_kwargs"]),
+    }
+
+
+def _evaluate(policy: Any, config: Mapping[str, Any]) -> Evaluation:
+    return evaluate(policy, config["env_id"], episodes=config["episodes"], **config["env_kwargs"])

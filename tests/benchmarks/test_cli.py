@@ -1,0 +1,111 @@
+"""The command line does what it says, answers at once, and says in one line what was wrong."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from benchmarks.cli import app
+from benchmarks.results import RunFolder
+
+
+def textgym(*arguments: str) -> Result:
+    return CliRunner().invoke(app, list(arguments))
+
+
+def test_list_names_environments_and_components() -> None:
+    told = textgym("list").output
+    for name in ("textgym/Copy-v0", "textgym/Docstring-v0", "rouge_l", "rating", "gaussian"):
+        assert name in told
+
+
+def test_help_and_list_import_no_learner() -> None:
+    call = (
+        "import sys; from benchmarks.cli import app; from typer.testing import CliRunner\n"
+        "for command in ('--help', 'list'): assert CliRunner().invoke(app, [command]).exit_code == 0\n"
+        "assert not {'torch', 'transformers', 'stable_baselines3'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", call], check=True, cwd=Path(__file__).parents[2])
+
+
+def test_without_typer_it_says_what_to_install() -> None:
+    call = "import sys; sys.modules['typer'] = None; from benchmarks.cli import main"
+    found = subprocess.run(
+        [sys.executable, "-c", call], capture_output=True, text=True, check=False, cwd=Path(__file__).parents[2]
+    )
+    assert found.returncode == 1
+    assert found.stderr.strip().count("\n") == 0
+    assert 'pip install "textgym[benchmarks]"' in found.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["evaluate", "random", "textgym/Nope-v0"], "unknown environment 'textgym/Nope-v0'; known: textgym/Copy-v0"),
+        (["evaluate", "random", "textgym/Copy-v0", "--episodes", "999"], "the test split has 128 prompts"),
+        (["evaluate", "/nowhere", "textgym/Copy-v0"], "no model in /nowhere"),
+        (["train", "textgym/Nope-v0", "--out", "{out}"], "unknown environment"),
+        (["train", "textgym/Copy-v0", "--out", "{full}"], "--out must be a new or an empty folder"),
+        (["train", "textgym/Copy-v0", "--out", "{out}", "--algorithm", "sarsa"], "'sarsa' is not one of"),
+        (["train", "textgym/Copy-v0", "--out", "{out}", "--tokens", "0"], "--tokens"),
+        (["report", "{out}"], "no finished run below"),
+        (["benchmark", "nope"], "'nope' is not"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(tmp_path: Path, arguments: list[str], message: str) -> None:
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "thesis.txt").touch()
+    places = {"{out}": str(tmp_path / "out"), "{full}": str(tmp_path / "full")}
+    found = textgym(*(places.get(argument, argument) for argument in arguments))
+    assert found.exit_code == 2
+    assert message in found.stderr
+    assert "Traceback" not in found.stderr
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Small models compute fastest on one thread, by far where other tests run beside."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.mark.usefixtures("one_thread")
+@pytest.mark.parametrize("algorithm", ["ppo", "reinforce"])
+def test_train_then_evaluate_then_report(tmp_path: Path, algorithm: str) -> None:
+    out = str(tmp_path / "run")
+    call = ["train", "textgym/Copy-v0", "--algorithm", algorithm, "--tokens", "500", "--rows", "8", "--out", out]
+    trained = textgym(*call)
+    assert trained.exit_code == 0, trained.output
+    folder = RunFolder(out)
+    assert folder.config()["seed"] == 0
+    assert next(record for record in folder.metrics() if "clean_return" in record)["timesteps"] <= 512
+    assert list(folder.tensorboard.iterdir())
+    evaluated = textgym("evaluate", out, "textgym/Copy-v0", "--split", "validation", "--episodes", "16")
+    assert evaluated.exit_code == 0, evaluated.output
+    assert "gold return" in evaluated.output
+    reported = textgym("report", out)
+    assert reported.exit_code == 0, reported.output
+    assert (tmp_path / "run" / "report.html").exists()
+
+
+@pytest.mark.slow
+def test_the_quick_benchmark_ends_with_a_report_and_does_nothing_twice(tmp_path: Path) -> None:
+    out = str(tmp_path / "docstring")
+    first = textgym("benchmark", "docstring", "--quick", "--out", out)
+    assert first.exit_code == 0, first.output
+    page = (tmp_path / "docstring" / "report.html").read_text()
+    for part in ("Random", "Warm start", "PPO", "REINFORCE", "While learning", "What each token earned"):
+        assert part in page
+    again = textgym("benchmark", "docstring", "--quick", "--out", out)
+    assert again.output.count("was finished before") == 6
+    assert (tmp_path / "docstring" / "report.html").read_text() == page

@@ -1,0 +1,140 @@
+"""A plan goes on past failures, is never run twice, and leaves everything written when it is stopped."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from io import StringIO
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from rich.console import Console
+
+from benchmarks.results import RunFolder
+from benchmarks.runner import Run, execute
+
+JOBS = """
+import os, time
+from rich.console import Console
+from benchmarks.runner import Run, execute
+
+def double(folder, config, tell):
+    folder.log({"timesteps": 1})
+    tell(0.5)
+    print("doubling")
+    return {"doubled": 2 * config["x"]}
+
+def fail(folder, config, tell):
+    raise RuntimeError("no such luck [bold]")
+
+def crash(folder, config, tell):
+    os._exit(9)
+
+def endless(folder, config, tell):
+    for step in range(10_000):
+        folder.log({"timesteps": step, "process": os.getpid()})
+        tell(step / 10_000)
+        time.sleep(0.05)
+
+def main(folder):
+    execute([Run("endless", endless)], folder, jobs=1, console=Console(), title="test")
+"""
+
+
+@pytest.fixture
+def jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """A module that child processes can import."""
+    (tmp_path / "jobs_of_a_test.py").write_text(JOBS)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "jobs_of_a_test", raising=False)
+    import jobs_of_a_test  # type: ignore[import-not-found]
+
+    module: ModuleType = jobs_of_a_test
+    return module
+
+
+def test_a_plan_goes_on_past_failures_and_runs_nothing_twice(tmp_path: Path, jobs: ModuleType) -> None:
+    out = StringIO()
+    console = Console(file=out, width=200)
+    runs = [
+        Run("a", jobs.double, {"x": 1}),
+        Run("bad", jobs.fail),
+        Run("worse", jobs.crash),
+        Run("b", jobs.double, {"x": 2}),
+    ]
+    assert sorted(execute(runs, tmp_path, jobs=2, console=console, title="test")) == ["bad", "worse"]
+    assert [RunFolder(tmp_path / name).result() for name in "ab"] == [{"doubled": 2}, {"doubled": 4}]
+    assert (tmp_path / "a" / "log.txt").read_text() == "doubling\n"
+    told = out.getvalue()
+    assert "RuntimeError: no such luck [bold]" in told
+    assert "worse failed (exit code 9)" in told
+    assert "\x1b" not in told  # no bars and no colours outside a terminal
+    assert told.rstrip().splitlines()[-1].startswith("test: 100%")
+
+    before = (tmp_path / "a" / "result.json").stat().st_mtime_ns
+    changed = [runs[0], Run("b", jobs.double, {"x": 3})]
+    assert execute(changed, tmp_path, jobs=2, console=console, title="test") == []
+    assert (tmp_path / "a" / "result.json").stat().st_mtime_ns == before
+    assert RunFolder(tmp_path / "b").result() == {"doubled": 6}
+    assert "a was finished before" in out.getvalue()
+
+
+def test_bars_on_a_terminal(tmp_path: Path, jobs: ModuleType) -> None:
+    out = StringIO()
+    console = Console(file=out, width=100, force_terminal=True)
+    assert execute([Run("a", jobs.double, {"x": 1})], tmp_path, jobs=1, console=console, title="test") == []
+    assert "100%" in out.getvalue()
+
+
+@pytest.mark.parametrize("kill", [signal.SIGINT, signal.SIGKILL])
+def test_a_stopped_plan_leaves_its_metrics_and_no_process(
+    tmp_path: Path, jobs: ModuleType, kill: signal.Signals
+) -> None:
+    call = f"from jobs_of_a_test import main; main({str(tmp_path / 'runs')!r})"
+    path = os.pathsep.join([str(tmp_path), str(Path(__file__).parents[2])])
+    process = subprocess.Popen(
+        [sys.executable, "-c", call],
+        env={**os.environ, "PYTHONPATH": path},
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    folder = RunFolder(tmp_path / "runs" / "endless")
+    until(lambda: (folder.path / "metrics.jsonl").exists() and len(folder.metrics()) > 2)
+    if kill is signal.SIGINT:
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    else:
+        process.kill()
+    _, told = process.communicate(timeout=20)
+    child = int(folder.metrics()[0]["process"])
+    until(lambda: not running(child))
+    assert ("KeyboardInterrupt" in told) == (kill is signal.SIGINT)
+    assert len(folder.metrics()) > 2
+    assert not folder.finished
+
+
+def test_bad_plans_are_refused(tmp_path: Path, jobs: ModuleType) -> None:
+    with pytest.raises(ValueError, match="jobs must be at least 1, got 0"):
+        execute([], tmp_path, jobs=0, console=Console(file=StringIO()), title="test")
+    with pytest.raises(ValueError, match="different names, got a, a"):
+        execute([Run("a", jobs.double)] * 2, tmp_path, jobs=1, console=Console(file=StringIO()), title="test")
+
+
+def until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)
+
+
+def running(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
