@@ -11,7 +11,7 @@ import numpy as np
 
 from benchmarks.charts import interval_strip, learning_curves, nice_ticks
 from benchmarks.page_style import STYLE
-from benchmarks.report import Report, Row, Sample, ScoredText, gather, verdict
+from benchmarks.report import Report, Row, Sample, ScoredText, gather, verdicts
 from benchmarks.statistics import Interval
 
 MINUS = "\N{MINUS SIGN}"
@@ -37,10 +37,9 @@ def write_page(folder: str | Path) -> Path:
 def render(report: Report) -> str:
     """Returns the page."""
     colours = {curve.learner: f"s{number}" for number, curve in enumerate(next(iter(report.curves.values()), []))}
-    verdicts = [verdict(row, report.baseline) for row in report.rows if row.gains and row.policy in colours]
     parts = [
         f"<header><h1>{escape(report.title)}</h1><p>{escape(report.introduction)}</p></header>",
-        f'<p class="verdict">{"<br>".join(map(escape, verdicts))}</p>' if verdicts else "",
+        f'<p class="verdict">{"<br>".join(map(escape, verdicts(report)))}</p>' if report.curves else "",
         _table(report, colours) if report.rows else "",
         _learning(report, colours) if report.curves else "",
         _texts(report) if report.samples else "",

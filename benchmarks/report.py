@@ -172,7 +172,14 @@ def compare(evaluations: dict[str, dict[str, FloatArray]], baseline: str) -> lis
     return rows
 
 
-def verdict(row: Row, baseline: str, measure: str = "clean_return") -> str:
+def verdicts(report: Report) -> list[str]:
+    """Says of each learner whether it ended above the baseline, on clean return and on gold return."""
+    learners = {curve.learner for curve in next(iter(report.curves.values()), [])}
+    compared = [row for row in report.rows if row.gains and row.policy in learners]
+    return [verdict(row, report.baseline, measure) for row in compared for measure in ("clean_return", "gold_return")]
+
+
+def verdict(row: Row, baseline: str, measure: str) -> str:
     """Says whether a policy ended above the baseline, as far as the interval of their difference tells."""
     gain = row.gains[measure]
     what = measure.replace("_", " ")
@@ -196,9 +203,8 @@ def print_table(report: Report, console: Console) -> None:
         found = [row.returns[name] for name in shown] + [row.gains[name] for name in shown if row.gains]
         table.add_row(row.policy, *(Text(str(interval).replace(" [", "\n[")) for interval in found))
     console.print(table)
-    for row in report.rows:
-        if row.gains:
-            console.print(verdict(row, report.baseline), highlight=False)
+    for sentence in verdicts(report):
+        console.print(sentence, highlight=False)
 
 
 def _stacked(results: Sequence[dict[str, Any]], measure: str) -> FloatArray:

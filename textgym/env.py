@@ -60,8 +60,7 @@ class TextEnv(gymnasium.Env[Observation, np.int64]):
     metadata: dict[str, Any] = {"render_modes": ["ansi"], "render_fps": 4}  # noqa: RUF012
 
     def __init__(self, task: Spec, *, render_mode: str | None = None, **arguments: Any) -> None:
-        if render_mode not in (None, *self.metadata["render_modes"]):
-            raise ValueError(f"render_mode must be None or 'ansi', got {render_mode!r}")
+        check_render_mode(render_mode)
         self._arguments = {"task": task, "render_mode": render_mode, **arguments}
         self.render_mode = render_mode
         self.simulator = Simulator(1, task=task, **arguments)
@@ -145,6 +144,12 @@ class TextEnv(gymnasium.Env[Observation, np.int64]):
 
 
 _ROW = np.zeros(1, np.int64)
+
+
+def check_render_mode(render_mode: str | None) -> None:
+    """Raises a TypeError if there is no such mode: what Stable-Baselines3, which asks for pictures, expects."""
+    if render_mode not in (None, *TextEnv.metadata["render_modes"]):
+        raise TypeError(f"render_mode must be None or 'ansi', got {render_mode!r}")
 
 
 def single_spaces(simulator: Simulator) -> tuple[spaces.Space[Any], spaces.Discrete]:

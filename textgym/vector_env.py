@@ -10,7 +10,7 @@ import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from textgym.env import Observation, TextEnv, picked_samples, signal_space, single_spaces
+from textgym.env import Observation, TextEnv, check_render_mode, picked_samples, signal_space, single_spaces
 from textgym.random import row_seeds
 from textgym.rendering import render_ansi
 from textgym.simulator import Simulator, StepResult
@@ -43,8 +43,7 @@ class TextVectorEnv(VectorEnv[Observation, IntArray, np.ndarray[Any, Any]]):
     ) -> None:
         if num_envs < 1:
             raise ValueError(f"num_envs must be at least 1, got {num_envs}")
-        if render_mode not in (None, *TextEnv.metadata["render_modes"]):
-            raise ValueError(f"render_mode must be None or 'ansi', got {render_mode!r}")
+        check_render_mode(render_mode)
         self.autoreset_mode = _autoreset_mode(autoreset_mode)
         self._arguments: dict[str, Any] = {"num_envs": num_envs, "task": task, "render_mode": render_mode}
         self._arguments |= {"autoreset_mode": self.autoreset_mode.value, **arguments}

@@ -126,7 +126,7 @@ def test_the_terminal_table(runs: Path) -> None:
 )
 def test_the_verdict_goes_by_the_interval(gain: tuple[float, float], says: str) -> None:
     row = Row("PPO", 3, {}, {"clean_return": Interval(sum(gain) / 2, *gain)})
-    assert verdict(row, "Warm start").startswith(f"PPO {says} the warm start on clean return")
+    assert verdict(row, "Warm start", "clean_return").startswith(f"PPO {says} the warm start on clean return")
 
 
 @given(st.floats(-1e6, 1e6), st.floats(1e-3, 1e6))

@@ -5,9 +5,11 @@ import numpy as np
 import pytest
 
 import textgym
+from textgym.env import TextEnv
 from textgym.metrics.base import Metric
 from textgym.simulator import Simulator, make_task
 from textgym.tasks.base import PromptSet, Task, pad
+from textgym.vector_env import TextVectorEnv
 from textgym.vocabulary import WordVocabulary
 
 COPY = "textgym/Copy-v0"
@@ -208,13 +210,19 @@ def test_rendering_shows_prompt_text_and_pay():
         ({"max_new_tokens": 0}, "max_new_tokens must be at least 1, got 0"),
         ({"context_length": 9}, "context_length must be at least 12, got 9: the longest prompt has 6 tokens"),
         ({"group_size": 0}, "group_size must be at least 1, got 0"),
-        ({"render_mode": "human"}, "render_mode must be None or 'ansi', got 'human'"),
         ({"length": {1, 2}}, "plain data"),
     ],
 )
 def test_wrong_arguments_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         gymnasium.make(COPY, disable_env_checker=True, **arguments)
+
+
+def test_pictures_are_refused_as_stable_baselines3_expects():
+    with pytest.raises(TypeError, match="render_mode must be None or 'ansi', got 'rgb_array'"):
+        TextEnv("copy", render_mode="rgb_array")
+    with pytest.raises(TypeError, match="render_mode must be None or 'ansi', got 'rgb_array'"):
+        TextVectorEnv(2, "copy", render_mode="rgb_array")
 
 
 def test_wrong_vector_arguments_are_refused():

@@ -1,0 +1,13 @@
+"""Learners for text environments, on PyTorch, transformers and Stable-Baselines3.
+
+Import from the modules, each of which holds one idea:
+
+- `agents.policy`: `TransformerPolicy`, `MaskableTransformerPolicy`
+- `agents.rollout_buffer`: `SequenceRolloutBuffer`, `MaskableSequenceRolloutBuffer`
+- `agents.backbone`: `Backbone`, the language model with a value head
+- `agents.kv_cache`: `SlotCache`, incremental decoding
+- `agents.vec_env`: `make_vec_env`, `GymnasiumVecEnv`
+- `agents.reinforce`: `REINFORCE`
+- `agents.supervised`: `warm_start`
+- `agents.callbacks`: callbacks that log clean, observed and gold returns
+"""

@@ -1,0 +1,384 @@
+"""Token-level REINFORCE with feedback, as a Stable-Baselines3 algorithm: rollout, baselines, update."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self, get_args
+
+import numpy as np
+import torch
+from gymnasium import spaces
+from stable_baselines3.common.buffers import RolloutBuffer
+from stable_baselines3.common.callbacks import BaseCallback, ConvertCallback
+from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
+from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback, Schedule
+from stable_baselines3.common.utils import obs_as_tensor
+from stable_baselines3.common.vec_env import VecEnv
+
+from agents.backbone import Backbone
+from agents.callbacks import ReturnsCallback
+from agents.policy import TransformerPolicy
+from agents.text_buffer import TextBuffer, Texts
+from textgym.types import BoolArray, FloatArray, IntArray
+
+Baseline = Literal["none", "moving_average", "value", "leave_one_out"]
+FeedbackTerm = Literal["immediate", "to_go"]
+
+
+def returns_to_go(rewards: FloatArray, gamma: float) -> FloatArray:
+    """Returns Q_t = sum_{s >= t} gamma^(s - t) r_s for rewards (N, T); (N, T)."""
+    returns = rewards.copy()
+    for t in range(rewards.shape[1] - 2, -1, -1):
+        returns[:, t] += gamma * returns[:, t + 1]
+    return returns
+
+
+def leave_one_out(targets: FloatArray, mask: BoolArray, group_size: int) -> FloatArray:
+    """Returns the mean target of the other texts of each text's group (Kool, van Hoof, Welling 2019); (N, T).
+
+    Another text counts with the target of its token of the same number, or of its last token where it is shorter.
+
+    Args:
+        targets: (N, T) what the tokens of each text were worth; those of a group are neighbours.
+        mask: (N, T) which tokens are in use.
+        group_size: how many texts a group has, at least 2.
+    """
+    last = mask.sum(axis=1, keepdims=True) - 1
+    held = np.take_along_axis(targets, np.minimum(np.arange(targets.shape[1]), last), axis=1)
+    groups = held.reshape(-1, group_size, targets.shape[1])  # (N / K, K, T)
+    others: FloatArray = (groups.sum(axis=1, keepdims=True) - groups) / (group_size - 1)
+    return others.reshape(targets.shape)
+
+
+class MovingAverage:
+    """The exponential moving average of what the t-th token of a text was worth, for each t seen so far.
+
+    Args:
+        rate: the weight of the newest mean, in (0, 1]; the first means of a token weigh the same.
+    """
+
+    def __init__(self, rate: float) -> None:
+        self.rate = rate
+        self.averages = np.zeros(0)
+        self.updates = np.zeros(0, np.int64)
+
+    def get(self, length: int) -> FloatArray:
+        """Returns the averages of the first tokens, (length,); 0 where none was seen."""
+        missing = max(length - len(self.averages), 0)
+        self.averages, self.updates = np.pad(self.averages, (0, missing)), np.pad(self.updates, (0, missing))
+        return self.averages[:length].copy()
+
+    def update(self, targets: FloatArray, mask: BoolArray) -> None:
+        """Takes in the targets of new texts, (N, T), of which the longest has T tokens."""
+        length = targets.shape[1]
+        means = (targets * mask).sum(axis=0) / mask.sum(axis=0)
+        step = means - self.get(length)
+        self.updates[:length] += 1
+        self.averages[:length] += np.maximum(self.rate, 1.0 / self.updates[:length]) * step
+
+
+class REINFORCE(OnPolicyAlgorithm):
+    """Monte-Carlo policy gradient on the tokens of whole texts (Williams 1992), one step of the optimizer per rollout.
+
+    It ascends, over N texts, 1/N sum_texts sum_t of
+
+        grad log pi(a_t | s_t) (Q_t + alpha f_t - b_t) + grad (ent_coef H_t - kl_coef KL_t)
+
+    where Q_t is the return to go of the reward that the environment pays, f_t is `info["corrected_reward"]`, b_t is a
+    baseline that does not depend on a_t, H_t is the entropy of pi(. | s_t) and KL_t its divergence from the reference.
+    Sums over tokens are divided by the number of texts, not of tokens, which would favour short texts.
+
+    A text that the end of a rollout cuts off is carried into the next one, and so is an unfinished group; what was
+    written before is then from a policy some updates older, so let `n_steps` be at least as long as a text or a group.
+    Both endings of a text count as its end, so nothing is bootstrapped.
+
+    Args:
+        policy: `TransformerPolicy` or its name.
+        env: a text environment, or several as a vector environment of Stable-Baselines3.
+        learning_rate: of the policy's optimizer; a number or a function of the progress that remains, 1 to 0.
+        n_steps: tokens that each row writes before an update.
+        gamma: the discount of Q.
+        alpha: the weight of f_t.
+        feedback_term: `"immediate"` adds f_t to Q_t, `"to_go"` its return to go, sum_{s >= t} gamma^(s - t) f_s.
+        baseline: `"none"`; `"moving_average"`, over updates, for each token number; `"value"`, the policy's value head,
+            which learns Q_t + alpha f_t; `"leave_one_out"`, the mean of the other texts on the same prompt.
+        group_size: how many texts share a prompt, for `"leave_one_out"`; the environment's must be the same.
+        average_rate: the weight of the newest texts in the moving average, in (0, 1].
+        normalize_advantage: whether to shift and scale the advantages of an update to mean 0 and deviation 1.
+        ent_coef: the weight of the entropy, in units of reward per nat.
+        kl_coef: the weight of the divergence from the reference, in units of reward per nat.
+        reference: a folder that `Backbone.save_pretrained` wrote; by default the policy as it is when `learn` begins.
+        vf_coef: the weight of the value head's squared error.
+        max_grad_norm: the largest gradient norm of an update.
+        batch_size: about how many tokens to score in one pass; bounds memory and does not change the update.
+        others: as for every on-policy algorithm of Stable-Baselines3.
+
+    Raises:
+        ValueError: if a number is out of its range, or the environment does not group texts as `group_size` says.
+    """
+
+    policy_aliases: ClassVar[dict[str, type[Any]]] = {"TransformerPolicy": TransformerPolicy}
+    policy: TransformerPolicy
+    rollout_buffer: TextBuffer
+
+    def __init__(
+        self,
+        policy: str | type[TransformerPolicy],
+        env: GymEnv | str,
+        learning_rate: float | Schedule = 1e-3,
+        n_steps: int = 32,
+        gamma: float = 1.0,
+        alpha: float = 0.0,
+        feedback_term: FeedbackTerm = "immediate",
+        baseline: Baseline = "moving_average",
+        group_size: int = 1,
+        average_rate: float = 0.1,
+        normalize_advantage: bool = False,
+        ent_coef: float = 0.0,
+        kl_coef: float = 0.0,
+        reference: str | Path | None = None,
+        vf_coef: float = 0.5,
+        max_grad_norm: float = 1.0,
+        batch_size: int = 4096,
+        stats_window_size: int = 100,
+        tensorboard_log: str | None = None,
+        policy_kwargs: dict[str, Any] | None = None,
+        verbose: int = 0,
+        seed: int | None = None,
+        device: torch.device | str = "auto",
+        _init_setup_model: bool = True,
+    ) -> None:
+        for name, value, allowed in (
+            ("baseline", baseline, get_args(Baseline)),
+            ("feedback_term", feedback_term, get_args(FeedbackTerm)),
+        ):
+            if value not in allowed:
+                raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {value!r}")
+        for name, number, low in (("n_steps", n_steps, 1), ("batch_size", batch_size, 1), ("kl_coef", kl_coef, 0)):
+            if number < low:
+                raise ValueError(f"{name} must be at least {low}, got {number}")
+        if not 0.0 <= gamma <= 1.0 or not 0.0 < average_rate <= 1.0:
+            raise ValueError(f"gamma must be in [0, 1] and average_rate in (0, 1], got {gamma} and {average_rate}")
+        if (baseline == "leave_one_out") != (group_size > 1):
+            raise ValueError(
+                f"leave_one_out, and only it, needs a group_size of at least 2, got {baseline!r} and {group_size}"
+            )
+        super().__init__(
+            policy,
+            env,
+            learning_rate=learning_rate,
+            n_steps=n_steps,
+            gamma=gamma,
+            gae_lambda=1.0,
+            ent_coef=ent_coef,
+            vf_coef=vf_coef,
+            max_grad_norm=max_grad_norm,
+            use_sde=False,
+            sde_sample_freq=-1,
+            rollout_buffer_class=TextBuffer,
+            rollout_buffer_kwargs={"group_size": group_size},
+            stats_window_size=stats_window_size,
+            tensorboard_log=tensorboard_log,
+            policy_kwargs=policy_kwargs,
+            verbose=verbose,
+            seed=seed,
+            device=device,
+            supported_action_spaces=(spaces.Discrete,),
+            _init_setup_model=False,
+        )
+        self.alpha, self.feedback_term = alpha, feedback_term
+        self.baseline, self.group_size = baseline, group_size
+        self.moving_average = MovingAverage(average_rate)
+        self.normalize_advantage = normalize_advantage
+        self.kl_coef, self.reference_folder = kl_coef, reference
+        self.batch_size = batch_size
+        self._n_updates = 0
+        if _init_setup_model:
+            self._setup_model()
+
+    def _setup_model(self) -> None:
+        super()._setup_model()
+        if not isinstance(self.policy, TransformerPolicy):
+            raise ValueError(f"REINFORCE learns a TransformerPolicy, got {type(self.policy).__name__}")
+        backbone = self.policy.backbone
+        if self.reference_folder is None:
+            self.reference = copy.deepcopy(backbone)
+        else:
+            self.reference = Backbone(
+                self.reference_folder, vocab_size=backbone.vocab_size, context_length=backbone.context_length
+            ).to(self.device)
+        if self.env is not None:
+            self._check_env(self.env)
+
+    def _check_env(self, env: VecEnv) -> None:
+        simulator = env.get_attr("simulator", 0)[0]
+        if self.group_size > 1 and simulator.group_size != self.group_size:
+            raise ValueError(
+                f"group_size is {self.group_size}, but the environment's is {simulator.group_size}: make both the same"
+            )
+        if self.alpha and simulator.reward_kind != "gold":
+            warnings.warn(
+                f"the environment pays reward={simulator.reward_kind!r}, which contains the feedback f_t already, and "
+                f'alpha={self.alpha} adds it once more: make the environment with reward="gold" or set alpha=0',
+                stacklevel=4,
+            )
+
+    def set_env(self, env: GymEnv, force_reset: bool = True) -> None:
+        super().set_env(env, force_reset)
+        assert self.env is not None
+        self._check_env(self.env)
+
+    def _setup_learn(
+        self,
+        total_timesteps: int,
+        callback: MaybeCallback = None,
+        reset_num_timesteps: bool = True,
+        tb_log_name: str = "run",
+        progress_bar: bool = False,
+    ) -> tuple[int, BaseCallback]:
+        if reset_num_timesteps or self._last_obs is None:
+            self.rollout_buffer.reset()
+        if reset_num_timesteps and self.reference_folder is None:
+            self.reference.load_state_dict(self.policy.backbone.state_dict())
+        return super()._setup_learn(total_timesteps, callback, reset_num_timesteps, tb_log_name, progress_bar)
+
+    def _init_callback(self, callback: MaybeCallback, progress_bar: bool = False) -> BaseCallback:
+        others = callback if isinstance(callback, list) else [callback]
+        others = [other if isinstance(other, BaseCallback) else ConvertCallback(other) for other in others]
+        return super()._init_callback([ReturnsCallback(), *others], progress_bar)
+
+    def collect_rollouts(
+        self, env: VecEnv, callback: BaseCallback, rollout_buffer: RolloutBuffer, n_rollout_steps: int
+    ) -> bool:
+        """Writes `n_rollout_steps` tokens in every row; returns False if a callback stops learning."""
+        assert isinstance(rollout_buffer, TextBuffer)
+        self.policy.set_training_mode(False)
+        callback.on_rollout_start()
+        for _ in range(n_rollout_steps):
+            observations = self._last_obs
+            with torch.no_grad():
+                sampled, expected, _ = self.policy(obs_as_tensor(observations, self.device))  # type: ignore[arg-type]
+            actions, values = sampled.cpu().numpy(), expected.flatten().cpu().numpy()
+            self._last_obs, rewards, dones, infos = env.step(actions)  # type: ignore[assignment]
+            self._last_episode_starts = dones
+            self.num_timesteps += env.num_envs
+            callback.update_locals(locals())
+            if not callback.on_step():
+                return False
+            self._update_info_buffer(infos, dones)
+            feedback = np.array([info["corrected_reward"] for info in infos] if self.alpha else np.zeros(env.num_envs))
+            rollout_buffer.add(observations, actions, rewards, feedback, values, dones)  # type: ignore[arg-type]
+        callback.update_locals(locals())
+        callback.on_rollout_end()
+        return True
+
+    def advantages(self, texts: Texts) -> tuple[FloatArray, FloatArray]:
+        """Returns Q_t + alpha f_t - b_t and the target Q_t + alpha f_t of each token; (N, T) each, zero in padding."""
+        targets = returns_to_go(texts.rewards, self.gamma)
+        feedback = texts.feedback if self.feedback_term == "immediate" else returns_to_go(texts.feedback, self.gamma)
+        targets += self.alpha * feedback
+        if self.baseline == "moving_average":
+            baselines = np.broadcast_to(self.moving_average.get(targets.shape[1]), targets.shape)
+            self.moving_average.update(targets, texts.mask)  # the old average: the new one depends on these actions
+        elif self.baseline == "leave_one_out":
+            baselines = leave_one_out(targets, texts.mask, self.group_size)
+        else:
+            baselines = texts.values if self.baseline == "value" else np.zeros_like(targets)
+        advantages = targets - baselines
+        if self.normalize_advantage:
+            used = advantages[texts.mask]
+            advantages = (advantages - used.mean()) / (used.std() + 1e-8)
+        return advantages * texts.mask, targets * texts.mask
+
+    def train(self) -> None:
+        """Takes one step of the optimizer on the texts that are finished; does nothing if none is."""
+        texts = self.rollout_buffer.take()
+        if texts is None:
+            return
+        self.policy.set_training_mode(True)
+        self._update_learning_rate(self.policy.optimizer)
+        advantages, targets = self.advantages(texts)
+        self.policy.optimizer.zero_grad()
+        sums = np.zeros(4)  # policy loss, value loss, entropy, divergence
+        for rows in _batches(texts, self.batch_size):
+            mask = torch.from_numpy(texts.mask[rows]).to(self.device)  # (b, T)
+            log_probs, reference, values, chosen = self._score(texts, rows, mask)  # (M, V) twice, (M,) twice
+            advantage, target = (
+                torch.from_numpy(part[rows]).to(self.device, torch.float32)[mask] for part in (advantages, targets)
+            )
+            probs = log_probs.exp()
+            policy_loss = -(chosen * advantage).sum()
+            value_loss = (values - target).square().sum()
+            entropy = -(probs * log_probs).sum()
+            divergence = (probs * (log_probs - reference)).sum()
+            loss = policy_loss - self.ent_coef * entropy + self.kl_coef * divergence
+            if self.baseline == "value":
+                loss = loss + self.vf_coef * value_loss
+            (loss / len(texts.mask)).backward()
+            sums += torch.stack([policy_loss, value_loss, entropy, divergence]).tolist()
+        norm = torch.nn.utils.clip_grad_norm_(self.policy.parameters(), self.max_grad_norm)
+        self.policy.optimizer.step()
+        self._n_updates += 1
+        self._log(texts, sums, float(norm))
+
+    def _score(
+        self, texts: Texts, rows: IntArray, mask: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Scores the M tokens of some texts in one causal pass.
+
+        Returns:
+            The log-probabilities of the policy and of the reference, (M, V), and the values and the log-probability of
+            the token that was written, (M,).
+        """
+        positions, actions = (torch.from_numpy(part[rows]).to(self.device) for part in (texts.positions, texts.actions))
+        input_ids = torch.from_numpy(texts.input_ids[rows]).to(self.device)[:, : int(positions.max()) + 1]  # (b, W)
+        text = torch.arange(len(rows), device=self.device)[:, None].expand_as(positions)[mask]  # (M,)
+        backbone = self.policy.backbone
+        hidden = backbone.hidden(input_ids)[text, positions[mask]]  # (M, D)
+        log_probs = backbone.logits(hidden).log_softmax(dim=-1)
+        with torch.no_grad():
+            expected = self.reference.hidden(input_ids)[text, positions[mask]]
+            reference = self.reference.logits(expected).log_softmax(dim=-1)
+        chosen = log_probs.gather(1, actions[mask][:, None]).squeeze(1)
+        return log_probs, reference, backbone.values(hidden), chosen
+
+    def _log(self, texts: Texts, sums: FloatArray, gradient_norm: float) -> None:
+        policy_loss, value_loss, entropy, divergence = sums.tolist()
+        tokens = float(texts.mask.sum())
+        self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
+        self.logger.record("train/texts", len(texts.mask))
+        self.logger.record("train/policy_loss", policy_loss / len(texts.mask))
+        if self.baseline == "value":
+            self.logger.record("train/value_loss", value_loss / len(texts.mask))
+        self.logger.record("train/entropy", entropy / tokens)  # nats per token
+        self.logger.record("train/kl", divergence / tokens)  # nats per token
+        self.logger.record("train/gradient_norm", gradient_norm)
+
+    def learn(
+        self,
+        total_timesteps: int,
+        callback: MaybeCallback = None,
+        log_interval: int = 1,
+        tb_log_name: str = "REINFORCE",
+        reset_num_timesteps: bool = True,
+        progress_bar: bool = False,
+    ) -> Self:
+        return super().learn(total_timesteps, callback, log_interval, tb_log_name, reset_num_timesteps, progress_bar)
+
+    def _get_torch_save_params(self) -> tuple[list[str], list[str]]:
+        return ["policy", "policy.optimizer", "reference"], []
+
+    def _excluded_save_params(self) -> list[str]:
+        return [*super()._excluded_save_params(), "reference"]
+
+
+def _batches(texts: Texts, batch_size: int) -> Iterator[IntArray]:
+    """Yields every text once, in batches (b,) of similar length and of about `batch_size` places."""
+    lengths = texts.positions.max(axis=1) + 1
+    order = np.argsort(lengths, kind="stable")
+    texts_per_batch = max(1, batch_size // int(lengths.max()))
+    for start in range(0, len(order), texts_per_batch):
+        yield order[start : start + texts_per_batch]
