@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -108,6 +108,7 @@ def warm_start(
     max_grad_norm: float = 1.0,
     prompt_weight: float = 0.0,
     progress: bool = False,
+    tell: Callable[[float], None] = lambda share: None,
 ) -> WarmStart:
     """Teaches a policy the references of a task's train split, in place, and keeps the weights of the best epoch.
 
@@ -128,6 +129,7 @@ def warm_start(
         max_grad_norm: the largest gradient norm of a batch.
         prompt_weight: the weight of a prompt token in the loss, at least 0; a reference token has 1.
         progress: whether to show a progress bar.
+        tell: takes after each batch the share of the `max_epochs` that is done, in [0, 1].
 
     Raises:
         ValueError: if a number is out of its range, no sample has a reference, or a text exceeds the context length.
@@ -157,7 +159,7 @@ def warm_start(
     with tqdm(total=max_epochs * steps_in_epoch, desc="warm start", unit="batch", disable=not progress) as bar:
         for epoch in range(1, max_epochs + 1):
             total, count = 0.0, 0
-            for batch in train.batches(batch_size, generator):
+            for number, batch in enumerate(train.batches(batch_size, generator), start=1):
                 losses, of_reference = token_losses(backbone, train, batch, with_prompt=prompt_weight > 0)
                 weights = torch.where(of_reference, 1.0, prompt_weight)
                 loss = losses @ weights / weights.sum()
@@ -171,6 +173,7 @@ def warm_start(
                 total += float(losses.detach()[of_reference].sum())
                 count += int(of_reference.sum())
                 bar.update()
+                tell((epoch - 1 + number / steps_in_epoch) / max_epochs)
             train_perplexities.append(math.exp(total / count))
             perplexities.append(_perplexity(backbone, validation, batch_size))
             bar.set_postfix(perplexity=f"{perplexities[-1]:.2f}")

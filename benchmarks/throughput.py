@@ -20,7 +20,6 @@ import numpy as np
 import torch
 import typer
 from gymnasium import spaces
-from gymnasium.vector import AutoresetMode
 from rich.console import Console
 from rich.table import Table
 from stable_baselines3 import PPO
@@ -47,6 +46,12 @@ BATCH_TEXTS = 16
 ENV_ID = "benchmarks/RandomWords-v0"
 
 
+class EndlessVocabulary(WordVocabulary):
+    """Words of which none ends a text, so that every text has the same number of tokens."""
+
+    end_id = -1
+
+
 class RandomWords(Task):
     """Prompts of random words, nothing to learn: texts of a known size, to measure learners on."""
 
@@ -54,7 +59,7 @@ class RandomWords(Task):
     default_feedback = ({"name": "repetition", "weight": 1.0},)
 
     def __init__(self) -> None:
-        self.vocabulary = WordVocabulary([f"w{number}" for number in range(VOCABULARY - len(SPECIAL_TOKENS))])
+        self.vocabulary = EndlessVocabulary([f"w{number}" for number in range(VOCABULARY - len(SPECIAL_TOKENS))])
 
     def make_prompt_set(self, split: str) -> PromptSet:
         generator = np.random.default_rng(SPLITS.index(split))
@@ -82,20 +87,19 @@ def env_speed(env_id: str, rows: int, mode: str, seconds: float) -> Callable[[],
         mode: Gymnasium's vectorization mode.
         seconds: how long each call lasts.
     """
-    reset_mode: dict[str, Any] = {"autoreset_mode": AutoresetMode.SAME_STEP}  # so that every step writes a token
-    arguments = {"vector_kwargs": reset_mode} if mode == "sync" else reset_mode
-    env = gymnasium.make_vec(env_id, num_envs=rows, vectorization_mode=mode, **arguments)
+    env = gymnasium.make_vec(env_id, num_envs=rows, vectorization_mode=mode)
     simulator = gymnasium.make(env_id).get_wrapper_attr("simulator")
     writable = np.flatnonzero(simulator.vocabulary.writable)
     actions = np.random.default_rng(0).choice(writable, (1024, rows))
     env.reset(seed=0)
 
     def run() -> float:
-        steps, started = 0, time.perf_counter()
+        steps, tokens, started = 0, 0, time.perf_counter()
         while (elapsed := time.perf_counter() - started) < seconds:
-            env.step(actions[steps % len(actions)])
+            info = env.step(actions[steps % len(actions)])[4]
             steps += 1
-        return steps * rows / elapsed
+            tokens += np.count_nonzero(info["_clean_reward"]) if "_clean_reward" in info else 0  # not the resets
+        return tokens / elapsed
 
     return run
 

@@ -83,7 +83,7 @@ class TextEnv(gymnasium.Env[Observation, np.int64]):
             self.simulator.reseed(_ROW, [abs(self.np_random_seed)])
         self._result = None
         info = self.simulator.start(_ROW, picked_samples(options, 1))
-        return self._observation(), {name: value[0] for name, value in info.items()}
+        return self.simulator.row_observation(0), {name: value[0] for name, value in info.items()}
 
     def step(self, action: SupportsInt) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """Writes one token.
@@ -105,7 +105,7 @@ class TextEnv(gymnasium.Env[Observation, np.int64]):
         }
         if annotation:
             info["annotation"] = annotation
-        return self._observation(), float(result.reward[0]), bool(result.terminated[0]), False, info
+        return self.simulator.row_observation(0), float(result.reward[0]), bool(result.terminated[0]), False, info
 
     def action_masks(self) -> BoolArray:
         """Returns which tokens may be written next, (V,)."""
@@ -124,9 +124,6 @@ class TextEnv(gymnasium.Env[Observation, np.int64]):
         """Restores what `get_state` returned, here or in another environment made with the same arguments."""
         self._result = None
         self.simulator.set_state(state)
-
-    def _observation(self) -> Observation:
-        return {name: value[0] for name, value in self.simulator.observation().items()}
 
     def __getstate__(self) -> dict[str, Any]:
         return {

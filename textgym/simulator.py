@@ -243,6 +243,10 @@ class Simulator:
         """Returns a fresh observation of all rows."""
         return {"input_ids": self.input_ids.copy(), "attention_mask": self.attention_mask.copy()}
 
+    def row_observation(self, row: int) -> dict[str, np.ndarray[Any, Any]]:
+        """Returns a fresh observation of one row."""
+        return {"input_ids": self.input_ids[row].copy(), "attention_mask": self.attention_mask[row].copy()}
+
     def allowed_tokens(self) -> BoolArray:
         """Returns the tokens that each row may write next, (n, V); a fresh array."""
         nobody = np.zeros(self.num_rows, np.bool_)

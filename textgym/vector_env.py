@@ -101,10 +101,9 @@ class TextVectorEnv(VectorEnv[Observation, IntArray, np.ndarray[Any, Any]]):
         result = self._result = self.simulator.step(actions)
         ended = np.flatnonzero(result.terminated)
         if len(ended) and self.autoreset_mode is AutoresetMode.SAME_STEP:
-            last = self.simulator.observation()
             final_obs = np.full(self.num_envs, None, object)
             for row in ended:
-                final_obs[row] = {name: value[row] for name, value in last.items()}
+                final_obs[row] = self.simulator.row_observation(row)
             info = _step_info(result, result.stepped & ~result.terminated)
             info |= {"final_obs": final_obs, "_final_obs": result.terminated.copy()}
             info |= {"final_info": _step_info(result, result.terminated), "_final_info": result.terminated.copy()}

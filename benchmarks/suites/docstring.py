@@ -58,7 +58,7 @@ class Settings:
     )
     seeds: tuple[int, ...] = (0, 1, 2)
     rows: int = 64
-    tokens: int = 98_304
+    tokens: int = 147_456
     learners: dict[str, dict[str, Any]] = field(
         default_factory=lambda: {
             "ppo": {
@@ -66,7 +66,7 @@ class Settings:
                 "vf_coef": 0.1,
             },
             "reinforce": {
-                "learning_rate": 4e-4, "n_steps": 40, "baseline": "value", "normalize_advantage": True,
+                "learning_rate": 3e-4, "n_steps": 40, "baseline": "value", "normalize_advantage": True,
                 "kl_coef": 0.005,
             },
         }
@@ -159,7 +159,7 @@ def run_warm_start(folder: RunFolder, config: Mapping[str, Any], tell: Tell) -> 
     settings = dict(config["settings"])
     policy = make_policy(env_id, settings.pop("model"), **env_kwargs)
     task = make_env(env_id, num_rows=1, **env_kwargs).simulator.task
-    taught = warm_start(policy, task, generator=np.random.default_rng(config["seed"]), **settings)
+    taught = warm_start(policy, task, generator=np.random.default_rng(config["seed"]), tell=tell, **settings)
     for epoch, perplexity in enumerate(taught.validation_perplexities):
         folder.log({"epoch": epoch, "validation_perplexity": perplexity})
     policy.backbone.save_pretrained(folder.path / MODEL)

@@ -196,7 +196,7 @@ def test_gold_is_chrf(task):
     _, references = texts_of(task, "test")
     texts = references[1:51]
     expected = [
-        CHRF().sentence_score(task.vocabulary.decode(text), [task.vocabulary.decode(reference)]).score / 100
+        CHRF(beta=1).sentence_score(task.vocabulary.decode(text), [task.vocabulary.decode(reference)]).score / 100
         for text, reference in zip(texts, references, strict=False)
     ]
     np.testing.assert_allclose(scores(task, texts)[1], expected, rtol=0, atol=1e-12)

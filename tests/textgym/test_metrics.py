@@ -80,10 +80,17 @@ def spell(ids):
 
 # 300 pairs make two batches; 40 of the long words make references of several 64-bit words.
 @pytest.mark.parametrize("longest", [5, 40])
-def test_chrf_is_sacrebleus(longest):
+@pytest.mark.parametrize("beta", [1, 2, 3])
+def test_chrf_is_sacrebleus(longest, beta):
     pairs = random_pairs(200, longest)
-    theirs = [CHRF().sentence_score(spell(text), [spell(reference)]).score / 100 for text, reference in pairs]
-    np.testing.assert_allclose(score(ChrF, pairs), theirs, rtol=0, atol=1e-12)
+    chrf = CHRF(beta=beta)
+    theirs = [chrf.sentence_score(spell(text), [spell(reference)]).score / 100 for text, reference in pairs]
+    np.testing.assert_allclose(score(ChrF, pairs, beta=float(beta)), theirs, rtol=0, atol=1e-12)
+
+
+def test_chrf_refuses_a_beta_that_is_not_positive():
+    with pytest.raises(ValueError, match="beta must be positive and finite, got 0"):
+        score(ChrF, [([A], [A])], beta=0)
 
 
 @pytest.mark.parametrize("longest", [5, 100])

@@ -9,13 +9,12 @@ import numpy as np
 from textgym.metrics.base import Metric
 from textgym.metrics.ngram_matches import clipped_matches
 from textgym.metrics.references import batches, once_per_prompt_set
-from textgym.tasks.base import PromptSet
+from textgym.tasks.base import PromptSet, Task
 from textgym.transition import Transition
 from textgym.types import FloatArray, IntArray, KeyArray
 from textgym.vocabulary import Vocabulary
 
 _ORDER = 6
-_BETA = 2.0
 
 
 @dataclass(frozen=True)
@@ -49,11 +48,22 @@ def _references(prompt_set: PromptSet, vocabulary: Vocabulary) -> _References:
 
 
 class ChrF(Metric):
-    """The F-score of character n-grams, n from 1 to 6, with recall weighing twice as much, whitespace left out.
+    """The F-score of character n-grams, n from 1 to 6, whitespace left out.
 
     Popovic 2015, "chrF: character n-gram F-score for automatic MT evaluation", with precision and recall averaged
     over the n that both texts are long enough for, as in sacrebleu, whose value divided by 100 this is.
+
+    Args:
+        task: the task whose texts are scored.
+        beta: how many times as much recall weighs as precision, above 0. At 2, sacrebleu's default, made for
+            translations of about the right length, long random texts outscore short sensible ones; at 1 they don't.
     """
+
+    def __init__(self, task: Task, beta: float = 2.0) -> None:
+        super().__init__(task)
+        if not 0 < beta < np.inf:
+            raise ValueError(f"beta must be positive and finite, got {beta}")
+        self.beta = beta
 
     def score(self, transition: Transition) -> FloatArray:
         references = _references(transition.prompt_set, self.task.vocabulary)
@@ -65,13 +75,14 @@ class ChrF(Metric):
         codes, lengths = self.task.vocabulary.characters(ids, lengths)
         symbols = references.symbol[np.minimum(codes, len(references.symbol) - 1)]
         symbols += np.repeat(samples * (references.places.shape[1] // len(references.lengths)), lengths)
-        matches = clipped_matches(references.places.take(symbols, axis=1), lengths, _ORDER)
+        words = max(1, -(-int(references.lengths[samples].max()) // 64))
+        matches = clipped_matches(references.places[:words].take(symbols, axis=1), lengths, _ORDER)
         order = np.arange(_ORDER)[:, None]
         written = np.maximum(lengths - order, 0)  # (order, n) n-grams of each text
         wanted = np.maximum(references.lengths[samples] - order, 0)
         counted = np.maximum(((written > 0) & (wanted > 0)).sum(axis=0), 1)
         precision = (matches / np.maximum(written, 1)).sum(axis=0) / counted
         recall = (matches / np.maximum(wanted, 1)).sum(axis=0) / counted
-        weighted = _BETA**2 * precision + recall
-        score: FloatArray = (1 + _BETA**2) * precision * recall / np.where(weighted > 0, weighted, 1.0)
+        weighted = self.beta**2 * precision + recall
+        score: FloatArray = (1 + self.beta**2) * precision * recall / np.where(weighted > 0, weighted, 1.0)
         return score

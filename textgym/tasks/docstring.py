@@ -34,7 +34,7 @@ class Docstring(Task):
     Both are made on first use, in a few seconds, and kept in the cache folder (`TEXTGYM_CACHE`, else
     `~/.cache/textgym`). They differ between versions of Python: compare results with equal `fingerprint` only.
 
-    Gold is chrF against the reference. The default feedback is a rating of ROUGE-L in five levels, fluency and
+    Gold is chrF against the reference, with precision and recall weighing the same. The default feedback is a rating of ROUGE-L in five levels, fluency and
     brevity, with Gaussian noise on their sum.
 
     Args:
@@ -51,7 +51,7 @@ class Docstring(Task):
     default_feedback = (
         {"name": "rating", "metric": "rouge_l", "levels": 5, "weight": 1.0},
         {"name": "fluency", "weight": 0.25},
-        {"name": "brevity", "weight": 0.25},
+        {"name": "brevity", "weight": 0.1},
     )
     default_noise = ({"name": "gaussian", "sigma": 0.3},)
 
@@ -69,7 +69,7 @@ class Docstring(Task):
         self.counts: dict[str, int] = json.loads(self._arrays["counts"].tobytes())
         self.vocabulary = TokenizerVocabulary(Tokenizer.from_str(self._arrays["tokenizer"].tobytes().decode()))
         self.max_new_tokens = max_reference + 1
-        self._chrf = ChrF(self)
+        self._chrf = ChrF(self, beta=1.0)
 
     def make_prompt_set(self, split: str) -> PromptSet:
         ids = {name: self._arrays[f"{split}_{name}"] for name in _FIELDS}
