@@ -24,11 +24,13 @@ class _References:
     Attributes:
         symbol: (highest code point + 2,) the number of each character, 1 to A - 1, and 0 for one in no reference.
         places: (W, S A) where each symbol stands in each reference, as bits, see `clipped_matches`.
+        counts: (S, A) how often each symbol stands in each reference; never, for symbol 0.
         lengths: (S,) the characters of each reference.
     """
 
     symbol: IntArray
     places: KeyArray
+    counts: IntArray
     lengths: IntArray
 
 
@@ -43,8 +45,10 @@ def _references(prompt_set: PromptSet, vocabulary: Vocabulary) -> _References:
     words, symbols = max(1, -(-int(lengths.max()) // 64)), len(known) + 1
     places = np.zeros((words, len(lengths) * symbols), np.uint64)
     bit = np.uint64(1) << (place % 64).astype(np.uint64)
-    np.bitwise_or.at(places, (place // 64, sample * symbols + symbol[codes]), bit)
-    return _References(symbol, places, lengths)
+    cell = sample * symbols + symbol[codes]
+    np.bitwise_or.at(places, (place // 64, cell), bit)
+    counts = np.bincount(cell, minlength=len(lengths) * symbols).reshape(-1, symbols)
+    return _References(symbol, places, counts, lengths)
 
 
 class ChrF(Metric):
@@ -74,9 +78,13 @@ class ChrF(Metric):
     def _score(self, references: _References, ids: IntArray, lengths: IntArray, samples: IntArray) -> FloatArray:
         codes, lengths = self.task.vocabulary.characters(ids, lengths)
         symbols = references.symbol[np.minimum(codes, len(references.symbol) - 1)]
-        symbols += np.repeat(samples * (references.places.shape[1] // len(references.lengths)), lengths)
+        wanted_once, size = references.counts[samples], references.counts.shape[1]
+        text = np.repeat(np.arange(len(lengths)), lengths)
+        written_once = np.bincount(text * size + symbols, minlength=wanted_once.size).reshape(wanted_once.shape)
         words = max(1, -(-int(references.lengths[samples].max()) // 64))
-        matches = clipped_matches(references.places[:words].take(symbols, axis=1), lengths, _ORDER)
+        places = references.places[:words].take(samples[text] * size + symbols, axis=1)
+        matches = clipped_matches(places, lengths, _ORDER, shortest=2)
+        matches[0] = np.minimum(written_once, wanted_once).sum(axis=1)  # single characters are many, and counted faster
         order = np.arange(_ORDER)[:, None]
         written = np.maximum(lengths - order, 0)  # (order, n) n-grams of each text
         wanted = np.maximum(references.lengths[samples] - order, 0)

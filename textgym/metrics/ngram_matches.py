@@ -9,7 +9,7 @@ from textgym.types import IntArray, KeyArray
 _WORD = 64
 
 
-def clipped_matches(places: KeyArray, lengths: IntArray, order: int) -> IntArray:
+def clipped_matches(places: KeyArray, lengths: IntArray, order: int, shortest: int = 1) -> IntArray:
     """Returns the matches of n texts, (order, n): for each n-gram, the smaller of its two numbers of occurrences.
 
     Of each symbol of a text we know the places in the reference where the same symbol stands, as bits. The places
@@ -21,7 +21,8 @@ def clipped_matches(places: KeyArray, lengths: IntArray, order: int) -> IntArray
         places: (W, N) the places of each symbol in its reference, place p being bit p % 64 of word p // 64; all
             texts one after the other.
         lengths: (n,) the symbols of each text; their sum is N.
-        order: the length of the longest n-grams, 1 to 64.
+        order: the length of the longest n-grams, 2 to 64.
+        shortest: the length of the shortest n-grams that are counted, 1 or 2; at 2, the first row is zero.
     """
     words, rows = len(places), len(lengths)
     if not places.shape[1]:
@@ -29,9 +30,9 @@ def clipped_matches(places: KeyArray, lengths: IntArray, order: int) -> IntArray
     pairs = np.zeros_like(places)
     pairs[:, :-1] = places[:, :-1] & _moved_down(places[:, 1:], 1)
     pairs[:, np.cumsum(lengths) - 1] = 0  # nothing starts in one text and ends in the next
-    gram, start = _found(places, np.arange(places.shape[1]))
+    gram, start = _found(places if shortest == 1 else pairs, np.arange(places.shape[1]))
     grams, starts = [gram], [start]
-    for n in range(2, order + 1):
+    for n in range(shortest + 1, order + 1):
         last = pairs.take(start + n - 2, axis=1)
         gram, start = _found(gram & _moved_down(last, n - 2) if n > 2 else last, start)
         if not len(start):
@@ -39,7 +40,7 @@ def clipped_matches(places: KeyArray, lengths: IntArray, order: int) -> IntArray
         grams.append(gram)
         starts.append(start)
     gram = np.concatenate(grams, axis=1)
-    level = np.repeat(np.arange(len(starts)) * rows, [len(start) for start in starts])
+    level = np.repeat((np.arange(len(starts)) + shortest - 1) * rows, [len(start) for start in starts])
     text = level + np.repeat(np.arange(rows), lengths)[np.concatenate(starts)]  # numbered anew for each order
     identity = text * (_WORD * words) + _first_place(gram)
     written = np.bincount(identity, minlength=order * rows * _WORD * words)[identity]

@@ -70,10 +70,13 @@ class NgramModel:
         result: FloatArray = self._log_probability[node]
         for _ in range(2, self.order + 1):
             context = node[:-1]
-            found = self._longer.find(context * len(self.vocabulary) + stream[1:])
-            shorter = result[1:] + self._log_backoff[context]
-            result[1:] = np.where(found >= 0, self._log_probability[found], shorter)
-            node = np.append(-1, found)
+            result[1:] += self._log_backoff[context]
+            after_known = np.flatnonzero(context >= 0)  # what follows an n-gram never seen was never seen either
+            longer = self._longer.find(context[after_known] * len(self.vocabulary) + stream[1:][after_known])
+            ends, longer = after_known[longer >= 0] + 1, longer[longer >= 0]
+            result[ends] = self._log_probability[longer]
+            node = np.full(len(stream), -1)
+            node[ends] = longer
         result[starts] = 0.0
         return result, starts
 
