@@ -98,7 +98,7 @@ def env_speed(env_id: str, rows: int, mode: str, seconds: float) -> Callable[[],
         while (elapsed := time.perf_counter() - started) < seconds:
             info = env.step(actions[steps % len(actions)])[4]
             steps += 1
-            tokens += np.count_nonzero(info["_clean_reward"]) if "_clean_reward" in info else 0  # not the resets
+            tokens += int(np.count_nonzero(info["_clean_reward"])) if "_clean_reward" in info else 0  # not the resets
         return tokens / elapsed
 
     return run

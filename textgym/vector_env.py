@@ -102,7 +102,7 @@ class TextVectorEnv(VectorEnv[Observation, IntArray, np.ndarray[Any, Any]]):
         ended = np.flatnonzero(result.terminated)
         if len(ended) and self.autoreset_mode is AutoresetMode.SAME_STEP:
             final_obs = np.full(self.num_envs, None, object)
-            for row in ended:
+            for row in ended.tolist():
                 final_obs[row] = self.simulator.row_observation(row)
             info = _step_info(result, result.stepped & ~result.terminated)
             info |= {"final_obs": final_obs, "_final_obs": result.terminated.copy()}

@@ -34,8 +34,9 @@ class Docstring(Task):
     Both are made on first use, in a few seconds, and kept in the cache folder (`TEXTGYM_CACHE`, else
     `~/.cache/textgym`). They differ between versions of Python: compare results with equal `fingerprint` only.
 
-    Gold is chrF against the reference, with precision and recall weighing the same. The default feedback is a rating of ROUGE-L in five levels, fluency and
-    brevity, with Gaussian noise on their sum.
+    Gold is chrF against the reference, with precision and recall weighing the same: with the usual weights, random
+    texts that use up the budget outscore short sensible ones. The default feedback is a rating of ROUGE-L in five
+    levels, fluency and brevity, with Gaussian noise on their sum.
 
     Args:
         vocabulary_size: the number of tokens, 128 to 65,536.
