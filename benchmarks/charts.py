@@ -13,7 +13,7 @@ from benchmarks.statistics import Interval
 from textgym.types import FloatArray
 
 WIDTH, HEIGHT = 360, 250
-LEFT, RIGHT, TOP, BOTTOM = 34, 78, 10, 34
+LEFT, RIGHT, TOP, BOTTOM = 34, 88, 10, 34
 MAX_POINTS = 100
 LINE_SPACE = 14
 """A line chart's size, its margins, the most points of a line, and the least distance of two labels, in SVG units."""

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.charts import interval_strip, learning_curves, nice_ticks
-from benchmarks.page_style import STYLE
+from benchmarks.charts import HEIGHT, WIDTH, interval_strip, learning_curves, nice_ticks
+from benchmarks.page_style import CHARTS, COLOURS, PAGE
 from benchmarks.report import Report, Row, Sample, ScoredText, gather, verdicts
 from benchmarks.statistics import Interval
 
@@ -26,11 +26,16 @@ EXPLAINED = {
 def write_page(folder: str | Path) -> Path:
     """Writes the report of the runs below a folder to its `report.html` and returns that path.
 
+    Where there are learning curves, they are also written alone, as the picture `curves.svg`.
+
     Raises:
         ValueError: if there is nothing to report; see `gather`.
     """
+    report = gather(folder)
     path = Path(folder) / "report.html"
-    path.write_text(render(gather(folder)), encoding="utf-8")
+    path.write_text(render(report), encoding="utf-8")
+    if report.curves:
+        path.with_name("curves.svg").write_text(picture(report), encoding="utf-8")
     return path
 
 
@@ -41,7 +46,7 @@ def render(report: Report) -> str:
         f"<header><h1>{escape(report.title)}</h1><p>{escape(report.introduction)}</p></header>",
         f'<p class="verdict">{"<br>".join(map(escape, verdicts(report)))}</p>' if report.curves else "",
         _table(report, colours) if report.rows else "",
-        _learning(report, colours) if report.curves else "",
+        _learning(report) if report.curves else "",
         _texts(report) if report.samples else "",
         _foot(report.foot),
     ]
@@ -49,8 +54,25 @@ def render(report: Report) -> str:
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         '<meta name="color-scheme" content="light dark">'
-        f"<title>{escape(report.title)}</title><style>{STYLE}</style></head>"
+        f"<title>{escape(report.title)}</title><style>{COLOURS}{PAGE}{CHARTS}</style></head>"
         f"<body><main>{''.join(parts)}</main></body></html>\n"
+    )
+
+
+def picture(report: Report) -> str:
+    """Returns the learning curves as one picture in SVG, light or dark as its reader likes."""
+    charts = _charts(report)
+    width, height = len(charts) * WIDTH + 30, HEIGHT + 44
+    parts = []
+    for number, (title, _, chart) in enumerate(charts):
+        x = number * WIDTH + 15
+        placed = chart.replace("<svg", f'<svg x="{x}" y="36" width="{WIDTH}" height="{HEIGHT}"', 1)
+        parts.append(f'<text class="name" x="{x + 8}" y="24">{escape(title)}</text>{placed}')
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}">'
+        f"<style>{COLOURS}{CHARTS}svg {{ font: 12px system-ui, sans-serif; }} .paper {{ fill: var(--paper); }} "
+        f".name {{ fill: var(--ink); font-weight: 600; font-size: 14px; }}</style>"
+        f'<rect class="paper" width="{width}" height="{height}"/>{"".join(parts)}</svg>\n'
     )
 
 
@@ -98,16 +120,27 @@ def _interval(interval: Interval, sign: str = "") -> str:
     return f'<b>{estimate}</b> <span class="quiet">[{low}, {high}]</span>'
 
 
-def _learning(report: Report, colours: Mapping[str, str]) -> str:
-    """Observed and clean return share their axis, since they are in the same units; gold has its own."""
+def _charts(report: Report) -> list[tuple[str, str, str]]:
+    """Returns the title, the explanation and the learning curves of each measure.
+
+    Observed and clean return share their axis, since they are in the same units; gold has its own.
+    """
     paid = [name for name in ("observed_return", "clean_return") if name in report.curves]
     shared = _ticks(report, paid) if paid else []
-    figures = []
+    charts = []
     for name, curves in report.curves.items():
         title, what = EXPLAINED[name]
         ticks = shared if name in paid else _ticks(report, [name])
         chart = learning_curves(curves, level=report.levels.get(name), ticks=ticks, title=f"{title} against tokens")
-        figures.append(f"<figure><figcaption><b>{title}</b> {what}</figcaption>{chart}</figure>")
+        charts.append((title, what, chart))
+    return charts
+
+
+def _learning(report: Report) -> str:
+    figures = [
+        f"<figure><figcaption><b>{title}</b> {what}</figcaption>{chart}</figure>"
+        for title, what, chart in _charts(report)
+    ]
     level = " The dashed line is the warm start on the same prompts." if report.levels else ""
     return (
         f'<section><h2>While learning</h2><div class="panels">{"".join(figures)}</div>'

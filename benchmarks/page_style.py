@@ -1,6 +1,6 @@
 """The style of the report: light and dark, screen, phone and paper. The hues are Okabe and Ito's, 2008."""
 
-STYLE = """
+COLOURS = """
 :root {
   color-scheme: light dark;
   --paper: #fff; --ink: #1b1c1e; --quiet: #62666c; --rule: #d9dbde; --faint: #eceeef;
@@ -10,6 +10,9 @@ STYLE = """
   --paper: #141517; --ink: #e4e5e7; --quiet: #9a9ea5; --rule: #3a3d42; --faint: #26282b;
   --s0: #56b4e9; --s1: #f08a3c; --s2: #2cc295; --s3: #d99bc0; --up: #0fae82; --down: #d0649f; --strength: .6;
 } }
+"""
+
+PAGE = """
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--paper); color: var(--ink); font: 16px/1.55 system-ui, sans-serif;
   font-variant-numeric: tabular-nums; -webkit-text-size-adjust: 100%; }
@@ -39,23 +42,11 @@ td b + .quiet { display: block; line-height: 1.2; }
 .strip svg { flex: none; width: 130px; }
 .key { display: inline-block; width: .6em; height: .6em; border-radius: 50%; margin-right: .6em; background: var(--c); }
 
-.s0 { --c: var(--s0); } .s1 { --c: var(--s1); } .s2 { --c: var(--s2); } .s3 { --c: var(--s3); }
-.plain, .level { --c: var(--quiet); }
 .panels { display: grid; grid-template-columns: repeat(auto-fit, minmax(280px, 1fr)); gap: 28px 32px; }
 figure { margin: 0; }
 figcaption { font-size: .875rem; color: var(--quiet); margin-bottom: .5rem; }
 figcaption b { color: var(--ink); display: block; font-size: .9375rem; }
 svg { display: block; width: 100%; height: auto; font: 12px system-ui, sans-serif; overflow: visible; }
-svg path { fill: none; stroke-linejoin: round; stroke-linecap: round; }
-path.grid { stroke: var(--faint); }
-path.seed { stroke: var(--c); stroke-width: 1; opacity: .38; }
-path.mean { stroke: var(--c); stroke-width: 2.25; }
-path.level { stroke: var(--c); stroke-width: 1.25; stroke-dasharray: 4 4; stroke-linecap: butt; }
-circle.dot { fill: var(--c); }
-text.tick { fill: var(--quiet); font-size: 11px; }
-text.label { fill: var(--c); font-weight: 600; font-size: 11.5px; }
-text.label.level { font-weight: 400; }
-
 .legend { display: flex; flex-wrap: wrap; align-items: center; gap: .6rem; font-size: .8125rem; margin: 1rem 0 1.5rem; }
 .legend i { width: 160px; height: .9rem;
   background: linear-gradient(to right, color-mix(in srgb, var(--down) calc(100% * var(--strength)), transparent),
@@ -91,4 +82,18 @@ footer dd { overflow-wrap: anywhere; }
   h2 { break-after: avoid; } figure, table, article { break-inside: avoid; }
   .text s, .legend i, .key { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 }
+"""
+
+CHARTS = """
+.s0 { --c: var(--s0); } .s1 { --c: var(--s1); } .s2 { --c: var(--s2); } .s3 { --c: var(--s3); }
+.plain, .level { --c: var(--quiet); }
+svg path { fill: none; stroke-linejoin: round; stroke-linecap: round; }
+path.grid { stroke: var(--faint); }
+path.seed { stroke: var(--c); stroke-width: 1; opacity: .38; }
+path.mean { stroke: var(--c); stroke-width: 2.25; }
+path.level { stroke: var(--c); stroke-width: 1.25; stroke-dasharray: 4 4; stroke-linecap: butt; }
+circle.dot { fill: var(--c); }
+text.tick { fill: var(--quiet); font-size: 11px; }
+text.label { fill: var(--c); font-weight: 600; font-size: 11.5px; }
+text.label.level { font-weight: 400; }
 """

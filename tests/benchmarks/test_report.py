@@ -5,6 +5,7 @@ from __future__ import annotations
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -175,3 +176,10 @@ class Balance(HTMLParser):
 
     def handle_endtag(self, tag: str) -> None:
         assert tag in VOID or self.open.pop() == tag
+
+
+def test_the_curves_are_a_picture_of_their_own(runs: Path) -> None:
+    drawn = ElementTree.fromstring(write_page(runs).with_name("curves.svg").read_text())
+    charts = drawn.findall("{http://www.w3.org/2000/svg}svg")
+    assert len(charts) == len(MEASURES)
+    assert all(float(chart.get("x")) + float(chart.get("width")) <= float(drawn.get("width")) for chart in charts)
