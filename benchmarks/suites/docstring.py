@@ -62,7 +62,7 @@ class Settings:
     learners: dict[str, dict[str, Any]] = field(
         default_factory=lambda: {
             "ppo": {
-                "learning_rate": 1.5e-4, "n_steps": 80, "batch_size": 2560, "n_epochs": 4, "gae_lambda": 1.0,
+                "learning_rate": 2e-4, "n_steps": 80, "batch_size": 2560, "n_epochs": 4, "gae_lambda": 1.0,
                 "vf_coef": 0.1,
             },
             "reinforce": {

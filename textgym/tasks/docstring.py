@@ -52,7 +52,7 @@ class Docstring(Task):
     default_feedback = (
         {"name": "rating", "metric": "rouge_l", "levels": 5, "weight": 1.0},
         {"name": "fluency", "weight": 0.25},
-        {"name": "brevity", "weight": 0.1},
+        {"name": "brevity", "weight": 0.2},
     )
     default_noise = ({"name": "gaussian", "sigma": 0.3},)
 
