@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -34,15 +33,6 @@ ARCHITECTURES: dict[str, dict[str, Any]] = {
     "gemma3_mixed": {"model_type": "gemma3_text", "head_dim": 8, "sliding_window": 4, **GROUPED}
     | {"layer_types": ["sliding_attention", "full_attention"]},
 }
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Models this small are slower on several threads, many times so on a busy machine."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def make_backbone(name: str) -> Backbone:

@@ -18,17 +18,8 @@ from textgym.vocabulary import WordVocabulary
 
 SMALL = {"model_type": "gpt2", "n_layer": 1, "n_embd": 16, "n_head": 2, "resid_pdrop": 0.0, "embd_pdrop": 0.0,
          "attn_pdrop": 0.0}  # fmt: skip
-COPY = {"length": 2, "letters": 3, "size": 9, "render_mode": None}
+COPY = {"length": 2, "letters": 3, "size": 9}
 END = 2
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """The models are so small that a second thread only costs time."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def make_model(env_id="textgym/Copy-v0", *, rows=1, env_arguments=COPY, **arguments):
@@ -155,7 +146,7 @@ def reward_and_feedback(text, kind):
 def two_tokens():
     textgym.register_component("tasks", "two_tokens", TwoTokens)
     textgym.register_component("metrics", "tabled", Tabled)
-    return {"task": "two_tokens", "feedback": [{"name": "tabled", "weight": 1.0}], "render_mode": None}
+    return {"task": "two_tokens", "feedback": [{"name": "tabled", "weight": 1.0}]}
 
 
 def begin(model):

@@ -18,15 +18,6 @@ SMALL = {"model_type": "gpt2", "n_layer": 1, "n_embd": 32, "n_head": 2, "resid_p
 COPY = {"length": 3, "letters": 3, "size": 27}
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """The models are so small that a second thread only costs time."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 def make_policy(seed=0, **arguments):
     env = gymnasium.make("textgym/Copy-v0", **{**COPY, **arguments})
     torch.manual_seed(seed)

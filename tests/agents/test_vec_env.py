@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import gymnasium
@@ -24,15 +23,6 @@ from agents.vec_env import GymnasiumVecEnv, make_vec_env
 ENV_ID, ROWS = "textgym/Copy-v0", 3
 TASK: dict[str, Any] = {"length": 3, "letters": 4, "size": 40, "noise": [{"name": "gaussian", "sigma": 0.3}]}
 MODEL = {"model_type": "gpt2", "n_layer": 1, "n_embd": 16, "n_head": 2}
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Models this small are slower on several threads, many times so on a busy machine."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def make_env() -> gymnasium.Env[Any, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -68,18 +67,6 @@ def test_bad_input_is_one_line_and_exit_code_2(tmp_path: Path, arguments: list[s
     assert not (tmp_path / "out").exists()
 
 
-@pytest.fixture
-def one_thread() -> Iterator[None]:
-    """Small models compute fastest on one thread, by far where other tests run beside."""
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
-@pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize("algorithm", ["ppo", "reinforce"])
 def test_train_then_evaluate_then_report(tmp_path: Path, algorithm: str) -> None:
     out = str(tmp_path / "run")

@@ -10,15 +10,6 @@ from typer.testing import CliRunner
 from benchmarks import throughput
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """The models are so small that a second thread only costs time."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.mark.parametrize("mode", ["vector_entry_point", "sync"])
 def test_environments_are_stepped(mode):
     assert throughput.env_speed("textgym/Copy-v0", 3, mode, seconds=0.02)() > 100
