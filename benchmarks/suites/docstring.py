@@ -163,7 +163,8 @@ def run_warm_start(folder: RunFolder, config: Mapping[str, Any], tell: Tell) -> 
     for epoch, perplexity in enumerate(taught.validation_perplexities):
         folder.log({"epoch": epoch, "validation_perplexity": perplexity})
     policy.backbone.save_pretrained(folder.path / MODEL)
-    before = evaluate(policy, env_id, split="train", episodes=config["episodes"], **env_kwargs)
+    prompts = min(len(task.prompt_set("train")), 8 * config["episodes"])  # all of them, unless the job is a quick one
+    before = evaluate(policy, env_id, split="train", episodes=prompts, **env_kwargs)
     level = {name: float(values.mean()) for name, values in before.returns.items()}
     return {**_evaluated(policy, config), "train_level": level, "validation_perplexity": taught.perplexity}
 

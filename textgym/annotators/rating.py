@@ -42,6 +42,6 @@ class Rating(Annotator):
         latent = np.repeat((quality[:, None] - self.low) / (self.high - self.low) + self.bias, self.readings, axis=1)
         if self.spread > 0:
             latent += self.spread * address.normal(self.readings)
-        level = np.clip(np.floor(self.levels * latent), 0, self.levels - 1)
+        level = np.minimum(np.maximum(np.floor(self.levels * latent), 0.0), self.levels - 1.0)
         readings = self.low + (self.high - self.low) * level / (self.levels - 1)
         return Answer(readings, {"level": level.astype(np.int64) + 1})
