@@ -18,7 +18,7 @@ from textgym.vocabulary import WordVocabulary
 
 SMALL = {"model_type": "gpt2", "n_layer": 1, "n_embd": 16, "n_head": 2, "resid_pdrop": 0.0, "embd_pdrop": 0.0,
          "attn_pdrop": 0.0}  # fmt: skip
-COPY = {"length": 2, "letters": 3, "size": 9}
+COPY = {"length": 2, "letters": 3, "size": 9, "render_mode": None}
 END = 2
 
 
