@@ -233,7 +233,7 @@ class Simulator:
             for column, name in enumerate(("clean_return", "observed_return", "gold_return")):
                 final[name] = spread(self._returns[ended, column], ended, n)
             final["finish_reason"] = np.full(n, None, object)
-            final["finish_reason"][ended] = np.where(stop, "stop", "length")
+            final["finish_reason"][ended[stop]], final["finish_reason"][ended[~stop]] = "stop", "length"
         reward = info["corrected_reward"].copy() if self.reward_kind != "gold" else info["gold_reward"].copy()
         if self.reward_kind == "sum":
             reward += info["gold_reward"]

@@ -178,13 +178,10 @@ def _step_info(result: StepResult, rows: BoolArray) -> dict[str, Any]:
 
     Values of other rows are zero, or None where they are objects.
     """
+    everything = rows is result.stepped
+    final = result.terminated if everything else rows & result.terminated
     info: dict[str, Any] = {}
-    final = rows & result.terminated
-    for values, mask, filled in (
-        (result.info, rows, result.stepped),
-        (result.final if final.any() else {}, final, result.terminated),
-    ):
-        everything = np.array_equal(mask, filled)
+    for values, mask in ((result.info, rows), (result.final if final.any() else {}, final)):
         for name, value in values.items():
             info[name], info[f"_{name}"] = value if everything else _only(value, mask), mask.copy()
     said_by_any = np.zeros_like(rows)
@@ -193,7 +190,6 @@ def _step_info(result: StepResult, rows: BoolArray) -> dict[str, Any]:
         mask = said & rows
         if mask.any():
             said_by_any |= mask
-            everything = np.array_equal(mask, said)
             annotation[label], annotation[f"_{label}"] = {}, mask
             for name, value in fields.items():
                 annotation[label][name] = value if everything else _only(value, mask)

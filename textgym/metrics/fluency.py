@@ -60,6 +60,6 @@ class Fluency(Metric):
 
     def score(self, transition: Transition) -> FloatArray:
         ids, lengths = transition.text_ids, transition.text_lengths
-        fluency = np.clip(self._judge.gain(ids, lengths) / self._judge.best, 0.0, 1.0)
+        fluency = np.minimum(np.maximum(self._judge.gain(ids, lengths) / self._judge.best, 0.0), 1.0)
         fluency *= distinct_share(ids, lengths, 2, len(self.task.vocabulary))
         return np.where(lengths > 0, fluency, 0.0)
