@@ -116,7 +116,8 @@ class Feedback:
         self.fusion: Fusion = build("fusion", fusion, np.array(weights))
         self.channels = Channels.make("sum", noise, correction)
         self.signal_names = [signal.label for signal in self.signals]
-        self.every_step = any(signal.metric.timing == "step" for signal in self.signals)
+        self._timings = {signal.metric.timing for signal in self.signals}
+        self.every_step = "step" in self._timings
         self._components = self._list_components()
         for component in self._components.values():
             component.bind(num_rows)
@@ -173,7 +174,9 @@ class Feedback:
         clean_signals, observed_signals = np.zeros((n, k)), np.zeros((n, k))
         mask = np.zeros((n, k), np.bool_)
         annotation: dict[str, dict[str, np.ndarray[Any, Any]]] = {}
-        views = {"step": (slice(None), transition, address), "episode": _finished_only(transition, address)}
+        views: dict[str, tuple[IntArray | slice, Transition, Address]] = {"step": (slice(None), transition, address)}
+        if "episode" in self._timings:
+            views["episode"] = _finished_only(transition, address)
         scores: dict[int, FloatArray] = {}
         for i, signal in enumerate(self.signals):
             rows, seen, place = views[signal.metric.timing]
