@@ -19,65 +19,15 @@ from stable_baselines3.common.utils import obs_as_tensor
 from stable_baselines3.common.vec_env import VecEnv
 
 from agents.backbone import Backbone
+from agents.baselines import MovingAverage, by_group, leave_one_out, mean_and_deviation, returns_to_go
 from agents.callbacks import ReturnsCallback
 from agents.policy import TransformerPolicy
 from agents.text_buffer import TextBuffer, Texts
-from textgym.types import BoolArray, FloatArray, IntArray
+from textgym.correction.base import Correction
+from textgym.types import FloatArray, IntArray
 
-Baseline = Literal["none", "moving_average", "value", "leave_one_out"]
+Baseline = Literal["none", "moving_average", "value", "leave_one_out", "group_normalised"]
 FeedbackTerm = Literal["immediate", "to_go"]
-
-
-def returns_to_go(rewards: FloatArray, gamma: float) -> FloatArray:
-    """Returns Q_t = sum_{s >= t} gamma^(s - t) r_s for rewards (N, T); (N, T)."""
-    returns = rewards.copy()
-    for t in range(rewards.shape[1] - 2, -1, -1):
-        returns[:, t] += gamma * returns[:, t + 1]
-    return returns
-
-
-def leave_one_out(targets: FloatArray, mask: BoolArray, group_size: int) -> FloatArray:
-    """Returns the mean target of the other texts of each text's group (Kool, van Hoof, Welling 2019); (N, T).
-
-    Another text counts with the target of its token of the same number, or of its last token where it is shorter.
-
-    Args:
-        targets: (N, T) what the tokens of each text were worth; those of a group are neighbours.
-        mask: (N, T) which tokens are in use.
-        group_size: how many texts a group has, at least 2.
-    """
-    last = mask.sum(axis=1, keepdims=True) - 1
-    held = np.take_along_axis(targets, np.minimum(np.arange(targets.shape[1]), last), axis=1)
-    groups = held.reshape(-1, group_size, targets.shape[1])  # (N / K, K, T)
-    others: FloatArray = (groups.sum(axis=1, keepdims=True) - groups) / (group_size - 1)
-    return others.reshape(targets.shape)
-
-
-class MovingAverage:
-    """The exponential moving average of what the t-th token of a text was worth, for each t seen so far.
-
-    Args:
-        rate: the weight of the newest mean, in (0, 1]; the first means of a token weigh the same.
-    """
-
-    def __init__(self, rate: float) -> None:
-        self.rate = rate
-        self.averages = np.zeros(0)
-        self.updates = np.zeros(0, np.int64)
-
-    def get(self, length: int) -> FloatArray:
-        """Returns the averages of the first tokens, (length,); 0 where none was seen."""
-        missing = max(length - len(self.averages), 0)
-        self.averages, self.updates = np.pad(self.averages, (0, missing)), np.pad(self.updates, (0, missing))
-        return self.averages[:length].copy()
-
-    def update(self, targets: FloatArray, mask: BoolArray) -> None:
-        """Takes in the targets of new texts, (N, T), of which the longest has T tokens."""
-        length = targets.shape[1]
-        means = (targets * mask).sum(axis=0) / mask.sum(axis=0)
-        step = means - self.get(length)
-        self.updates[:length] += 1
-        self.averages[:length] += np.maximum(self.rate, 1.0 / self.updates[:length]) * step
 
 
 class REINFORCE(OnPolicyAlgorithm):
@@ -95,6 +45,9 @@ class REINFORCE(OnPolicyAlgorithm):
     written before is then from a policy some updates older, so let `n_steps` be at least as long as a text or a group.
     Both endings of a text count as its end, so nothing is bootstrapped.
 
+    Where the environment pays feedback, a text about which nothing was observed teaches nothing: it has no advantage
+    and is left out of the baselines.
+
     Args:
         policy: `TransformerPolicy` or its name.
         env: a text environment, or several as a vector environment of Stable-Baselines3.
@@ -104,8 +57,9 @@ class REINFORCE(OnPolicyAlgorithm):
         alpha: the weight of f_t.
         feedback_term: `"immediate"` adds f_t to Q_t, `"to_go"` its return to go, sum_{s >= t} gamma^(s - t) f_s.
         baseline: `"none"`; `"moving_average"`, over updates, for each token number; `"value"`, the policy's value head,
-            which learns Q_t + alpha f_t; `"leave_one_out"`, the mean of the other texts on the same prompt.
-        group_size: how many texts share a prompt, for `"leave_one_out"`; the environment's must be the same.
+            which learns Q_t + alpha f_t; `"leave_one_out"`, the mean of the other texts on the same prompt;
+            `"group_normalised"`, the mean of all texts on the same prompt, with advantages divided by their deviation.
+        group_size: how many texts share a prompt, for the last two; the environment's must be the same.
         average_rate: the weight of the newest texts in the moving average, in (0, 1].
         normalize_advantage: whether to shift and scale the advantages of an update to mean 0 and deviation 1.
         ent_coef: the weight of the entropy, in units of reward per nat.
@@ -162,9 +116,10 @@ class REINFORCE(OnPolicyAlgorithm):
                 raise ValueError(f"{name} must be at least {low}, got {number}")
         if not 0.0 <= gamma <= 1.0 or not 0.0 < average_rate <= 1.0:
             raise ValueError(f"gamma must be in [0, 1] and average_rate in (0, 1], got {gamma} and {average_rate}")
-        if (baseline == "leave_one_out") != (group_size > 1):
+        if (baseline in ("leave_one_out", "group_normalised")) != (group_size > 1):
             raise ValueError(
-                f"leave_one_out, and only it, needs a group_size of at least 2, got {baseline!r} and {group_size}"
+                "leave_one_out and group_normalised, and only they, need a group_size of at least 2, "
+                f"got {baseline!r} and {group_size}"
             )
         super().__init__(
             policy,
@@ -226,6 +181,16 @@ class REINFORCE(OnPolicyAlgorithm):
                 stacklevel=4,
             )
 
+        self._pays_feedback = simulator.reward_kind == "feedback"
+        parts = simulator.feedback.components.values()
+        affine = [type(part).__name__ for part in parts if isinstance(part, Correction) and part.affine]
+        if affine and self.baseline == "group_normalised":
+            warnings.warn(
+                f"{affine[0]} shifts and scales every reading alike, and advantages that are normalised within a group "
+                "undo that: the correction changes nothing here",
+                stacklevel=4,
+            )
+
     def set_env(self, env: GymEnv, force_reset: bool = True) -> None:
         super().set_env(env, force_reset)
         assert self.env is not None
@@ -270,7 +235,8 @@ class REINFORCE(OnPolicyAlgorithm):
                 return False
             self._update_info_buffer(infos, dones)
             feedback = np.array([info["corrected_reward"] for info in infos] if self.alpha else np.zeros(env.num_envs))
-            rollout_buffer.add(observations, actions, rewards, feedback, values, dones)  # type: ignore[arg-type]
+            seen = np.array([not self._pays_feedback or info["observed_mask"].any() for info in infos])
+            rollout_buffer.add(observations, actions, rewards, feedback, values, seen, dones)  # type: ignore[arg-type]
         callback.update_locals(locals())
         callback.on_rollout_end()
         return True
@@ -280,18 +246,28 @@ class REINFORCE(OnPolicyAlgorithm):
         targets = returns_to_go(texts.rewards, self.gamma)
         feedback = texts.feedback if self.feedback_term == "immediate" else returns_to_go(texts.feedback, self.gamma)
         targets += self.alpha * feedback
+        used, scale = texts.mask & texts.observed[:, None], np.ones(1)
         if self.baseline == "moving_average":
             baselines = np.broadcast_to(self.moving_average.get(targets.shape[1]), targets.shape)
-            self.moving_average.update(targets, texts.mask)  # the old average: the new one depends on these actions
-        elif self.baseline == "leave_one_out":
-            baselines = leave_one_out(targets, texts.mask, self.group_size)
+            self.moving_average.update(targets, used)  # the old average: the new one depends on these actions
+        elif self.group_size > 1:
+            groups, observed = (
+                by_group(targets, texts.mask, self.group_size),
+                texts.observed.reshape(-1, self.group_size),
+            )
+            baselines = leave_one_out(groups, observed)
+            if self.baseline == "group_normalised":
+                baselines, scale = (
+                    np.broadcast_to(part, groups.shape) for part in mean_and_deviation(groups, observed)
+                )
+                scale = scale.reshape(targets.shape) + 1e-8
+            baselines = baselines.reshape(targets.shape)
         else:
             baselines = texts.values if self.baseline == "value" else np.zeros_like(targets)
-        advantages = targets - baselines
-        if self.normalize_advantage:
-            used = advantages[texts.mask]
-            advantages = (advantages - used.mean()) / (used.std() + 1e-8)
-        return advantages * texts.mask, targets * texts.mask
+        advantages = (targets - baselines) / scale
+        if self.normalize_advantage and used.any():
+            advantages = (advantages - advantages[used].mean()) / (advantages[used].std() + 1e-8)
+        return advantages * used, targets * texts.mask
 
     def train(self) -> None:
         """Takes one step of the optimizer on the texts that are finished; does nothing if none is."""

@@ -9,6 +9,7 @@ from html import escape
 
 import numpy as np
 
+from benchmarks.response import Response
 from benchmarks.statistics import Interval
 from textgym.types import FloatArray
 
@@ -91,6 +92,42 @@ def learning_curves(curves: Sequence[Curve], *, level: float | None, ticks: Sequ
         labels.append((f"s{number}", curve.learner, y(float(mean[-1]))))
     for (kind, text, _), height in zip(labels, _apart([height for *_, height in labels]), strict=True):
         marks.append(f'<text class="label {kind}" x="{WIDTH - RIGHT + 7}" y="{height + 4:.1f}">{escape(text)}</text>')
+    return _svg(WIDTH, HEIGHT, title, marks)
+
+
+def response_chart(response: Response, *, title: str, across: str) -> str:
+    """Returns how answers follow what is true: their mean, a band of 80 % of them, a dotted line where they agree.
+
+    Args:
+        response: the answers.
+        title: what the chart shows, for screen readers.
+        across: what the horizontal axis shows.
+    """
+    right = 12
+    across_ticks = nice_ticks(float(response.truth.min()), float(response.truth.max()), 4)
+    ticks = nice_ticks(float(response.low.min()), float(response.high.max()))
+
+    def x(value: float) -> float:
+        return LEFT + (WIDTH - LEFT - right) * (value - across_ticks[0]) / (across_ticks[-1] - across_ticks[0])
+
+    def y(value: float) -> float:
+        return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * (value - ticks[0]) / (ticks[-1] - ticks[0])
+
+    marks = [
+        f'<path class="grid" d="M{LEFT} {y(tick):.1f}H{WIDTH - right}"/>'
+        f'<text class="tick" x="{LEFT - 7}" y="{y(tick) + 4:.1f}" text-anchor="end">{_number(tick, ticks)}</text>'
+        for tick in ticks
+    ]
+    named = [(x(tick), HEIGHT - BOTTOM + 16, _number(tick, across_ticks)) for tick in across_ticks]
+    named.append(((LEFT + WIDTH - right) / 2, HEIGHT - 3, escape(across)))
+    marks += [f'<text class="tick" x="{at:.1f}" y="{y}" text-anchor="middle">{text}</text>' for at, y, text in named]
+    agree = [max(across_ticks[0], ticks[0]), min(across_ticks[-1], ticks[-1])]
+    if agree[0] < agree[1]:
+        marks.append(f'<path class="agree" d="{_path(map(x, agree), map(y, agree))}"/>')
+    at = [x(float(value)) for value in response.truth]
+    there, back = (list(map(y, values.tolist())) for values in (response.low, response.high))
+    marks.append(f'<path class="band s0" d="{_path([*at, *reversed(at)], [*there, *reversed(back)])}Z"/>')
+    marks.append(f'<path class="mean s0" d="{_path(at, map(y, response.mean.tolist()))}"/>')
     return _svg(WIDTH, HEIGHT, title, marks)
 
 

@@ -1,10 +1,11 @@
-"""The command line: `textgym list|train|evaluate|benchmark|report`.
+"""The command line: `textgym list|show|profile|train|evaluate|benchmark|report`.
 
 Torch and the learners are imported inside the commands that need them, so that the others answer at once.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,6 +42,13 @@ class Suite(StrEnum):
     """What `benchmark` can run."""
 
     docstring = "docstring"
+
+
+class Drawn(StrEnum):
+    """What `show` can draw."""
+
+    noise = "noise"
+    annotator = "annotator"
 
 
 class Split(StrEnum):
@@ -92,13 +100,73 @@ def _known(env_id: str) -> str:
 def list_() -> None:
     """Show the environments, and the components that a spec can name."""
     import textgym
+    from textgym.noise.presets import PRESETS, SEVERITIES
     from textgym.registration import COMPONENTS
 
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     table.add_row("environments", ", ".join(textgym.env_ids()))
     for kind in COMPONENTS:
         table.add_row(kind, ", ".join(textgym.components(kind)))
+    table.add_row("noise presets", ", ".join(f"{preset}/{'|'.join(SEVERITIES)}" for preset in PRESETS))
     Console().print(table)
+
+
+@app.command()
+def show(
+    kind: Annotated[Drawn, typer.Argument(help="What is drawn.")],
+    name: Annotated[str, typer.Argument(help="Its name, or a preset of noise such as human/medium.")],
+    argument: Annotated[
+        list[str] | None, typer.Option(metavar="KEY=VALUE", help="An argument; may be repeated.")
+    ] = None,
+    out: Annotated[Path, typer.Option(file_okay=False, help="The folder of the picture.")] = Path("."),
+    env_id: Annotated[str, typer.Option("--env", help="The texts that an annotator reads.")] = "textgym/Docstring-v0",
+) -> None:
+    """Draw what noise or an annotator does to a known quality, as a PNG."""
+    with _plain_errors():
+        from benchmarks.show import show_annotator, show_noise
+
+        given = dict(map(_pair, argument or ()))
+        if kind is Drawn.noise:
+            print(show_noise(name, given, out))
+        else:
+            print(show_annotator(name, given, out, _known(env_id)))
+
+
+def _pair(text: str) -> tuple[str, Any]:
+    """Returns the name and the value of KEY=VALUE: JSON, a number such as .3, or else a word."""
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise ValueError(f"an argument must be KEY=VALUE, such as sigma=0.3, got {text!r}")
+    for read in (json.loads, float):
+        try:
+            return key, read(value)
+        except ValueError:
+            continue
+    return key, value
+
+
+@app.command()
+def profile(
+    env_id: EnvId,
+    rows: Annotated[int, typer.Option(min=1, help="How many texts are written at a time.")] = 1024,
+    steps: Annotated[int, typer.Option(min=1, help="How many steps are timed.")] = 200,
+    feedback: Annotated[str | None, typer.Option(metavar="JSON", help="The signals; default the task's own.")] = None,
+    everything: Annotated[bool, typer.Option("--everything", help="All metrics and annotators at once.")] = False,
+) -> None:
+    """Show what each component of an environment costs."""
+    with _plain_errors():
+        from benchmarks import profile
+        from benchmarks.examples import everything as all_signals
+
+        if everything and feedback is not None:
+            raise ValueError("give either --feedback or --everything")
+        env_kwargs = all_signals() if everything else {}
+        if feedback is not None:
+            try:
+                env_kwargs["feedback"] = json.loads(feedback)
+            except json.JSONDecodeError as error:
+                raise ValueError(f"--feedback must be JSON, got {feedback!r}: {error}") from error
+        profile.print_profile(profile.profile(_known(env_id), rows=rows, steps=steps, **env_kwargs), Console())
 
 
 @app.command()

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.charts import HEIGHT, WIDTH, interval_strip, learning_curves, nice_ticks
+from benchmarks.feedback_section import feedback_section
 from benchmarks.page_style import CHARTS, COLOURS, PAGE
 from benchmarks.report import Report, Row, Sample, ScoredText, gather, verdicts
 from benchmarks.statistics import Interval
@@ -47,6 +48,7 @@ def render(report: Report) -> str:
         f'<p class="verdict">{"<br>".join(map(escape, verdicts(report)))}</p>' if report.curves else "",
         _table(report, colours) if report.rows else "",
         _learning(report) if report.curves else "",
+        feedback_section(report.responses) if report.responses else "",
         _texts(report) if report.samples else "",
         _foot(report.foot),
     ]

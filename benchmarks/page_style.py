@@ -44,6 +44,7 @@ td b + .quiet { display: block; line-height: 1.2; }
 
 .panels { display: grid; grid-template-columns: repeat(auto-fit, minmax(280px, 1fr)); gap: 28px 32px; }
 figure { margin: 0; }
+.response { max-width: 340px; }
 figcaption { font-size: .875rem; color: var(--quiet); margin-bottom: .5rem; }
 figcaption b { color: var(--ink); display: block; font-size: .9375rem; }
 svg { display: block; width: 100%; height: auto; font: 12px system-ui, sans-serif; overflow: visible; }
@@ -91,6 +92,8 @@ svg path { fill: none; stroke-linejoin: round; stroke-linecap: round; }
 path.grid { stroke: var(--faint); }
 path.seed { stroke: var(--c); stroke-width: 1; opacity: .38; }
 path.mean { stroke: var(--c); stroke-width: 2.25; }
+path.band { fill: var(--c); opacity: .16; }
+path.agree { stroke: var(--quiet); stroke-width: 1; stroke-dasharray: 1 4; }
 path.level { stroke: var(--c); stroke-width: 1.25; stroke-dasharray: 4 4; stroke-linecap: butt; }
 circle.dot { fill: var(--c); }
 text.tick { fill: var(--quiet); font-size: 11px; }

@@ -21,6 +21,8 @@ from rich.table import Table
 from rich.text import Text
 
 from benchmarks.charts import Curve
+from benchmarks.response import Response
+from benchmarks.responses import shared_responses
 from benchmarks.results import RunFolder, read_json, run_folders
 from benchmarks.statistics import Interval, paired_bootstrap, paired_difference
 from textgym.types import FloatArray
@@ -91,6 +93,7 @@ class Report:
         curves: for each measure, one for each learner.
         levels: the baseline's value of each measure on the prompts of the training.
         samples: texts before and after.
+        responses: how the environment's annotators, and the noise on the sum, follow what is true.
         foot: settings, versions and fingerprint, as titled groups of names and values.
     """
 
@@ -102,6 +105,7 @@ class Report:
     curves: dict[str, list[Curve]]
     levels: dict[str, float]
     samples: list[Sample]
+    responses: dict[str, Response] = field(default_factory=dict)
     foot: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
@@ -143,6 +147,7 @@ def gather(folder: str | Path) -> Report:
         curves=_curves(policies),
         levels=baseline.get("train_level", {}),
         samples=_samples({policy: results[own[0].path] for policy, own in policies.items()}),
+        responses=shared_responses(configs),
         foot=_foot(configs, fingerprints[0]),
     )
 

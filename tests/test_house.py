@@ -1,5 +1,6 @@
 """The house itself: what an import pulls in, what the README shows, and what a built wheel holds."""
 
+import os
 import re
 import subprocess
 import sys
@@ -8,12 +9,15 @@ from pathlib import Path
 
 import pytest
 
+import textgym
+
 ROOT = Path(__file__).parent.parent
 BLOCKS = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
 
 
-def run(*command, cwd=ROOT):
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+def run(*command, cwd=ROOT, environment=None):
+    settings = {**os.environ, **(environment or {})}
+    done = subprocess.run(command, cwd=cwd, env=settings, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -32,6 +36,24 @@ def test_readme_block_runs(number, tmp_path):
 
 def test_readme_has_blocks():
     assert len(BLOCKS) >= 3
+
+
+def test_an_annotator_of_another_package_is_found_and_obeys_the_laws(tmp_path):
+    """The README's own: installed as a package, known by its entry point, covered by every law without an edit."""
+    readme = (ROOT / "README.md").read_text()
+    (module,) = [block for block in BLOCKS if "class Thumbs(Annotator)" in block]
+    (project,) = re.findall(r"```toml\n(.*?)```", readme, re.DOTALL)
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source/thumbs.py").write_text(module)
+    (tmp_path / "source/pyproject.toml").write_text(project)
+    site = str(tmp_path / "site")
+    pip = [sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+    run(*pip, "--no-deps", "--no-build-isolation", "--target", site, str(tmp_path / "source"))
+    laws = [sys.executable, "-m", "pytest", "-q", "-k", "thumbs", "tests/textgym/test_component_laws.py"]
+    told = run(*laws, environment={"PYTHONPATH": site})
+    (passed,) = re.findall(r"(\d+) passed", told)
+    assert int(passed) >= 4 + len(textgym.env_ids())
+    assert "failed" not in told
 
 
 @pytest.mark.slow

@@ -32,10 +32,13 @@ class TextEnv(gymnasium.Env[Observation, np.int64]):
 
     ## Info
     Every step: `signals` (k,), the noiseless metrics; `observed_signals` (k,), after annotator, noise and correction of
-    each; `observed_mask` (k,), which of them were given; `clean_reward`, `observed_reward`, `corrected_reward` and
-    `gold_reward`; `annotation`, what annotators said beyond a number. The last step adds `clean_return`,
-    `observed_return`, `gold_return` and `finish_reason`, `"stop"` or `"length"`. `reset` gives `sample`, the number of
-    the prompt, and `prompt_length` in tokens.
+    each; `observed_mask` (k,), which of them were observed; `clean_reward`, `observed_reward`, `corrected_reward` and
+    `gold_reward`; `annotation`, what annotators said: their `readings` (m,), who gave them (`annotator`), which were
+    given at all (`answered`), and what goes beyond a number; `weights` (k,), those of the sum, where they change. The
+    last step adds `clean_return`, `observed_return`, `gold_return` and `finish_reason`, `"stop"`, `"length"` or
+    `"unsafe"`; where answers cost something, `feedback_cost` of the text and `feedback_spent` in all; where a channel
+    is private, `privacy_loss` of the text and `privacy_spent` in all. `reset` gives `sample`, the number of the prompt,
+    and `prompt_length` in tokens.
 
     ## Arguments
     Args:
@@ -44,12 +47,16 @@ class TextEnv(gymnasium.Env[Observation, np.int64]):
         feedback: the signals: names or specs of metrics and annotators, each with an optional `weight`, `noise` and
             `correction`. Default: the task's own.
         fusion: the name or spec of the weights.
-        noise: specs of the noise on the sum. Default: the task's own; `[]` for none.
+        noise: specs of the noise on the sum, among them presets, or one preset such as `"human/medium"`. Default: the
+            task's own; `[]` for none.
         correction: specs of the correction of the sum.
         reward: what the agent is paid: `"feedback"` (`corrected_reward`), `"gold"`, or their `"sum"`.
         max_new_tokens: the budget of tokens. Default: the task's own.
         context_length: L. Default: what the longest prompt and the budget need.
         group_size: how many texts in a row are written for the same prompt.
+        feedback_budget: what each row may spend on annotators, in units of one rating, or the arguments of `Asking`:
+            `{"amount": 500, "share": 0.2, "choice": "uniform" | "uncertainty" | "disagreement"}`. Default: no limit.
+        guard: the arguments of `Guard`, `{"metric": "safety", "threshold": 0.5}`: a text that falls below is over.
         render_mode: None or `"ansi"`.
         **task_arguments: the task's own arguments.
 

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from textgym.annotators.base import Annotator
-from textgym.component import Component
-from textgym.correction.base import Correction
+from textgym.accounts import Account, TextSums
+from textgym.asking import Asking
+from textgym.channels import Channels
+from textgym.component import Arrays, Component
 from textgym.fusion.base import Fusion
 from textgym.metrics.base import Metric
-from textgym.noise.base import Noise
 from textgym.random import Address
-from textgym.registration import build, components, split_spec
+from textgym.registration import as_list, build, check_arguments, split_spec
+from textgym.signal import Signal
 from textgym.tasks.base import Task
 from textgym.transition import Transition
 from textgym.types import BoolArray, FloatArray, IntArray, Spec
@@ -27,12 +27,15 @@ class Payment(NamedTuple):
 
     Attributes:
         signals: (n, k) the noiseless metric values, 0 where a signal was not given.
-        observed_signals: (n, k) the same after annotator, noise and correction of each signal.
-        observed_mask: (n, k) which signals were given.
+        observed_signals: (n, k) the same after annotator, noise and correction of each signal, 0 where not observed.
+        observed_mask: (n, k) which signals were observed: given, asked about, answered, and not lost on the way.
         clean: (n,) the weighted sum of `signals`.
         observed: (n,) the weighted sum of `observed_signals` after the noise on the sum.
         corrected: (n,) the same after correction: the reward.
-        annotation: for each annotator, what was said beyond a number; arrays whose first axis is the row.
+        weights: (n, k) the weights of the sum, or (k,) where they never change.
+        annotation: for each annotator, what was said about r texts, as arrays whose first axis is the text, and
+            their places among the n, (r,).
+        final: what is told at the end of a text, as arrays for the rows that finished theirs.
     """
 
     signals: FloatArray
@@ -41,46 +44,9 @@ class Payment(NamedTuple):
     clean: FloatArray
     observed: FloatArray
     corrected: FloatArray
-    annotation: dict[str, dict[str, np.ndarray[Any, Any]]]
-
-
-class Channels(NamedTuple):
-    """Noise and then correction, on one signal or on the sum."""
-
-    path: str
-    noise: Sequence[Noise]
-    correction: Sequence[Correction]
-
-    @classmethod
-    def make(cls, path: str, noise: Sequence[Spec], correction: Sequence[Spec]) -> Channels:
-        channels = [build("noise", spec) for spec in as_list("noise", noise)]
-        correctors = [build("correction", spec) for spec in as_list("correction", correction)]
-        for corrector in correctors:
-            if corrector.oracle:
-                corrector.know(channels)
-        return cls(path, channels, correctors)
-
-    def disturb(self, values: FloatArray, address: Address) -> FloatArray:
-        """Returns noisy values, (n, m) to (n, m)."""
-        for number, channel in enumerate(self.noise):
-            values = channel.apply(values, address.of(f"{self.path}/noise/{number}"))
-        return values
-
-    def correct(self, values: FloatArray, address: Address) -> FloatArray:
-        """Returns one corrected value for each text, (n, m) to (n,)."""
-        for number, corrector in enumerate(self.correction):
-            values = corrector.apply(values, address.of(f"{self.path}/correction/{number}"))
-        return values[:, 0] if values.shape[1] == 1 else values.mean(axis=1)
-
-
-@dataclass(frozen=True)
-class Signal:
-    """One f_i: a metric, or an annotator reading one, with channels of its own."""
-
-    label: str
-    metric: Metric
-    annotator: Annotator | None
-    channels: Channels
+    weights: FloatArray
+    annotation: dict[str, tuple[Arrays, IntArray]]
+    final: Arrays
 
 
 class Feedback:
@@ -90,57 +56,56 @@ class Feedback:
         task: the task.
         num_rows: the number of rows, n.
         signals: k specs, each of a metric or an annotator, with an optional finite `weight` (default 1) and optional
-            lists `noise` and `correction` for that signal alone.
+            lists `noise` and `correction` for that signal alone; an annotator's also with `readings`, how many answers
+            are asked for each text (default 1), and `pool`, the arguments of `Pool`.
         fusion: the spec of the weights.
-        noise: specs of the noise on the sum, in order.
+        noise: specs of the noise on the sum, in order, or a preset such as `"human/medium"`.
         correction: specs of the correction of the sum, in order.
+        budget: the arguments of `Asking`, or its `amount` alone; None asks about every text.
+        group_size: how many texts in a row are written for the same prompt.
     """
 
     def __init__(
         self,
         task: Task,
         num_rows: int,
+        *,
         signals: Sequence[Spec],
-        fusion: Spec,
-        noise: Sequence[Spec],
-        correction: Sequence[Spec],
+        fusion: Spec = "fixed",
+        noise: Sequence[Spec] | str = (),
+        correction: Sequence[Spec] = (),
+        budget: float | Mapping[str, Any] | None = None,
+        group_size: int = 1,
     ) -> None:
         self._metrics: dict[str, Metric] = {}
         specs = [split_spec("metrics or annotators", spec) for spec in as_list("feedback", signals)]
         if not specs:
             raise ValueError("feedback must name at least one signal")
-        weights = [_weight(name, arguments.pop("weight", 1.0)) for name, arguments in specs]
+        weights = np.array([_weight(name, arguments.pop("weight", 1.0)) for name, arguments in specs])
         self.signals: list[Signal] = []
         for name, arguments in specs:
-            self.signals.append(self._make_signal(task, name, arguments))
-        self.fusion: Fusion = build("fusion", fusion, np.array(weights))
-        self.channels = Channels.make("sum", noise, correction)
+            signal = Signal(name, arguments, lambda spec: self._metric(task, spec), group_size)
+            taken = sum(other.label.partition("#")[0] == signal.label for other in self.signals)
+            signal.settle(signal.label + (f"#{taken + 1}" if taken else ""))
+            self.signals.append(signal)
         self.signal_names = [signal.label for signal in self.signals]
+        self.fusion: Fusion = build("fusion", fusion, weights, self.signal_names)
+        if self.fusion.oracle:
+            self.fusion.know([s.channels.noise for s in self.signals], [s.readings for s in self.signals])
+        ends = np.sort(np.stack(self.bounds) * weights, axis=0).sum(axis=1)
+        outcomes = self.signals[0].source.outcomes if len(self.signals) == 1 else None
+        scaled = None if outcomes is None else np.unique(outcomes * weights[0])
+        self.channels = Channels.make("sum", noise, correction, float(ends[0]), float(ends[1]), scaled)
+        self.asking = _make_asking(budget)
+
         self._timings = {signal.metric.timing for signal in self.signals}
         self.every_step = "step" in self._timings
-        self._components = self._list_components()
-        for component in self._components.values():
-            component.bind(num_rows)
-
-    def _make_signal(self, task: Task, name: str, arguments: dict[str, Any]) -> Signal:
-        noise, correction = arguments.pop("noise", ()), arguments.pop("correction", ())
-        annotator: Annotator | None = None
-        if name in components("annotators"):
-            if "metric" not in arguments:
-                raise ValueError(f'annotator {name!r} needs the metric it reads, such as {{"metric": "rouge_l"}}')
-            metric_spec = arguments.pop("metric")
-            metric = self._metric(task, metric_spec)
-            annotator = build("annotators", {"name": name, **arguments}, metric)
-            label = f"{name}:{split_spec('metrics', metric_spec)[0]}"
-        else:
-            if name not in components("metrics"):
-                known = ", ".join([*components("metrics"), *components("annotators")])
-                raise ValueError(f"unknown signal {name!r} in feedback; known metrics and annotators: {known}")
-            metric = self._metric(task, {"name": name, **arguments})
-            label = name
-        taken = sum(signal.label.partition("#")[0] == label for signal in self.signals)
-        label += f"#{taken + 1}" if taken else ""
-        return Signal(label, metric, annotator, Channels.make(f"signal/{label}", noise, correction))
+        self._remembering = [m for m in self._metrics.values() if type(m).remember is not Metric.remember]
+        self._costs, self._privacy, self._sums = Account(), Account(), TextSums(len(self.signals))
+        self._costs_something = any(signal.cost for signal in self.signals)
+        self._private = bool(self.channels.privacy_loss) or any(s.channels.privacy_loss for s in self.signals)
+        self._fusion_learns = type(self.fusion).learn is not Fusion.learn
+        self.components = self._bind(num_rows)
 
     def _metric(self, task: Task, spec: Spec) -> Metric:
         """Returns the metric of a spec; signals with the same metric share it, so that it is computed once."""
@@ -150,15 +115,22 @@ class Feedback:
             self._metrics[key] = build("metrics", spec, task)
         return self._metrics[key]
 
-    def _list_components(self) -> dict[str, Component]:
+    def _bind(self, num_rows: int) -> dict[str, Component]:
+        """Returns all components by their place, each with the state of its rows."""
         listed: dict[str, Component] = {f"metric/{key}": metric for key, metric in self._metrics.items()}
-        listed["fusion"] = self.fusion
+        listed |= {"fusion": self.fusion, "cost": self._costs, "privacy": self._privacy, "sums": self._sums}
+        listed |= self.channels.components
+        if self.asking is not None:
+            listed["asking"] = self.asking
+        for component in listed.values():
+            component.bind(num_rows)
         for signal in self.signals:
+            own = signal.channels.components
             if signal.annotator is not None:
-                listed[f"signal/{signal.label}/annotator"] = signal.annotator
-        for channels in (self.channels, *(signal.channels for signal in self.signals)):
-            listed.update({f"{channels.path}/noise/{i}": part for i, part in enumerate(channels.noise)})
-            listed.update({f"{channels.path}/correction/{i}": part for i, part in enumerate(channels.correction)})
+                own[f"signal/{signal.label}/annotator"] = signal.annotator
+            for component in own.values():
+                component.bind(num_rows, signal.readings, signal.annotators)
+            listed |= own
         return listed
 
     @property
@@ -171,66 +143,154 @@ class Feedback:
     def pay(self, transition: Transition, address: Address) -> Payment:
         """Pays the rows of a transition: all rows that wrote where `every_step`, else those whose text is finished."""
         n, k = len(transition), len(self.signals)
-        clean_signals, observed_signals = np.zeros((n, k)), np.zeros((n, k))
+        clean_signals, observed_signals, variance = np.zeros((n, k)), np.zeros((n, k)), np.zeros((n, k))
         mask = np.zeros((n, k), np.bool_)
-        annotation: dict[str, dict[str, np.ndarray[Any, Any]]] = {}
-        views: dict[str, tuple[IntArray | slice, Transition, Address]] = {"step": (slice(None), transition, address)}
+        annotation: dict[str, tuple[Arrays, IntArray]] = {}
+        views = {"step": _View(np.arange(n), transition, address)}
         if "episode" in self._timings:
             views["episode"] = _finished_only(transition, address)
-        scores: dict[int, FloatArray] = {}
+        scores = self._score(views)
+        asked = self._choose(views)
         for i, signal in enumerate(self.signals):
-            rows, seen, place = views[signal.metric.timing]
-            if not len(seen):
+            view = views[signal.metric.timing]
+            if not len(view.rows):
                 continue
-            key = id(signal.metric)
-            quality = scores[key] if key in scores else scores.setdefault(key, signal.metric.score(seen))
-            readings = quality[:, None]
+            quality = scores[id(signal.metric)]
+            clean_signals[view.rows, i] = quality
+            if signal.plain:
+                observed_signals[view.rows, i], mask[view.rows, i] = quality, True
+                continue
+            if signal.annotator is not None and signal.metric.timing in asked:
+                chosen = np.flatnonzero(asked[signal.metric.timing])
+                view, quality = view.part(chosen), quality[chosen]
+                if not len(view.rows):
+                    continue
+            observed = signal.observe(quality, view.texts, view.address)
+            given = ~np.isnan(observed.value)
+            mask[view.rows, i] = given
+            observed_signals[view.rows, i] = np.where(given, observed.value, 0.0)
+            variance[view.rows, i] = observed.variance
             if signal.annotator is not None:
-                answer = signal.annotator.answer(quality, seen, place.of(f"signal/{signal.label}/annotator"))
-                readings = answer.readings
-                annotation[signal.label] = {name: spread(said, rows, n) for name, said in answer.annotation.items()}
-            clean_signals[rows, i] = quality
-            observed_signals[rows, i] = signal.channels.correct(signal.channels.disturb(readings, place), place)
-            mask[rows, i] = True
-        weights = self.fusion.weights(transition.rows, transition.episodes)
+                annotation[signal.label] = observed.said, view.rows
+                self._costs.charge(view.address.rows, signal.cost)
+            if signal.channels.privacy_loss:
+                loss = signal.channels.privacy_loss * np.count_nonzero(observed.answered, axis=1)
+                self._privacy.charge(view.address.rows, loss)
+        weights = self.fusion.weights(address)
         clean = (clean_signals * weights).sum(axis=1)
-        fused = (observed_signals * weights).sum(axis=1)[:, None]
-        noisy = self.channels.disturb(fused, address)
-        corrected = self.channels.correct(noisy, address)
-        if transition.finished.any():
-            ended = transition.finished
-            self.fusion.learn(transition.rows[ended], clean_signals[ended], observed_signals[ended])
-        return Payment(clean_signals, observed_signals, mask, clean, noisy[:, 0], corrected, annotation)
+        fused = (observed_signals * weights).sum(axis=1)
+        self._teach(views, asked, fused, observed_signals, mask, variance)
+        observed_sum, corrected, lost = self._pass_on(fused, clean, np.any(mask, axis=1), address)
+        if lost.any():
+            mask[lost], observed_signals[lost] = False, 0.0
+        final = self._close(address.rows[transition.finished])
+        return Payment(
+            clean_signals, observed_signals, mask, clean, observed_sum, corrected, weights, annotation, final
+        )
+
+    def _score(self, views: Mapping[str, _View]) -> dict[int, FloatArray]:
+        """Returns the scores of each metric on the texts of its timing."""
+        scores: dict[int, FloatArray] = {}
+        for metric in {id(signal.metric): signal.metric for signal in self.signals}.values():
+            texts = views[metric.timing].texts
+            if len(texts):
+                scores[id(metric)] = metric.score(texts)
+                if metric in self._remembering:
+                    metric.remember(texts, scores[id(metric)])
+        return scores
+
+    def _choose(self, views: Mapping[str, _View]) -> dict[str, BoolArray]:
+        """Returns which texts annotators are asked about, for each timing; empty where they are asked about all."""
+        if self.asking is None:
+            return {}
+        chosen: dict[str, BoolArray] = {}
+        for timing, view in views.items():
+            cost = sum(signal.cost for signal in self.signals if signal.metric.timing == timing)
+            chosen[timing] = self.asking.chosen(view.texts, view.address.of(f"asking/{timing}"), cost)
+        return chosen
+
+    def _teach(
+        self,
+        views: Mapping[str, _View],
+        asked: Mapping[str, BoolArray],
+        fused: FloatArray,
+        observed: FloatArray,
+        given: BoolArray,
+        variance: FloatArray,
+    ) -> None:
+        """Shows what was observed to the parts that learn from it: the choice of texts, and adaptive weights."""
+        if self.asking is not None:
+            for timing, view in views.items():
+                about = np.flatnonzero(asked[timing] & np.any(given[view.rows], axis=1))
+                told = view.part(about)
+                self.asking.learn(told.texts, told.address.of("asking/learn"), fused[told.rows])
+        if self._fusion_learns:
+            _, texts, address = views["step"]
+            self._sums.add(address.rows, observed, given)
+            ended = np.flatnonzero(texts.finished)
+            if len(ended):
+                sums, ever = self._sums.close(address.rows[ended])
+                self.fusion.learn(address[ended], sums, ever, variance[ended])
+
+    def _pass_on(
+        self, fused: FloatArray, clean: FloatArray, given: BoolArray, address: Address
+    ) -> tuple[FloatArray, FloatArray, BoolArray]:
+        """Passes the sum (n,) through its channels; returns it observed and corrected, and where it was lost, (n,)."""
+        if self.channels.privacy_loss:
+            self._privacy.charge(address.rows[given], self.channels.privacy_loss)
+        readings = np.where(given, fused, np.nan)[:, None]
+        noisy = self.channels.disturb(readings, address)
+        corrected = self.channels.correct(noisy, clean, np.zeros(noisy.shape, np.int64), address)
+        lost = np.isnan(noisy[:, 0])
+        return np.where(lost, 0.0, noisy[:, 0]), np.where(lost, 0.0, corrected), lost
+
+    def _close(self, rows: IntArray) -> Arrays:
+        """Returns what is told about the finished texts of some rows: what they cost, and what they gave away."""
+        final: Arrays = {}
+        if len(rows) and self._costs_something:
+            final["feedback_cost"], final["feedback_spent"] = self._costs.close(rows)
+        if len(rows) and self._private:
+            final["privacy_loss"], final["privacy_spent"] = self._privacy.close(rows)
+        return final
+
+    def start(self, rows: IntArray) -> None:
+        """Forgets what belongs to the text under way in some rows, (r,), which start a new one."""
+        for kept in (self._costs, self._privacy, self._sums):
+            kept.close(rows)
 
     def reseed(self, rows: IntArray) -> None:
         """Forgets the state of rows that were seeded anew."""
-        for component in self._components.values():
+        for component in self.components.values():
             component.reseed(rows)
 
     def get_state(self) -> dict[str, Any]:
         """Returns the state of all components that keep one."""
-        states = {path: component.get_state() for path, component in self._components.items()}
+        states = {path: component.get_state() for path, component in self.components.items()}
         return {path: state for path, state in states.items() if state}
 
     def set_state(self, state: Mapping[str, Any]) -> None:
         """Restores what `get_state` returned."""
         for path, part in state.items():
-            self._components[path].set_state(part)
+            self.components[path].set_state(part)
 
 
-def _finished_only(transition: Transition, address: Address) -> tuple[IntArray | slice, Transition, Address]:
-    """Returns which rows have finished their text, and the record and the address of these alone."""
-    if transition.finished.all():
-        return slice(None), transition, address
+class _View(NamedTuple):
+    """Some of the rows of a transition: their places in it, (r,), their record and their address."""
+
+    rows: IntArray
+    texts: Transition
+    address: Address
+
+    def part(self, chosen: IntArray) -> _View:
+        """Returns some of the rows, by their place in this view."""
+        return _View(self.rows[chosen], self.texts[chosen], self.address[chosen])
+
+
+def _finished_only(transition: Transition, address: Address) -> _View:
+    """Returns the rows that have finished their text."""
+    everything = _View(np.arange(len(transition)), transition, address)
     rows = np.flatnonzero(transition.finished)
-    return rows, transition[rows], address[rows]
-
-
-def as_list(what: str, specs: Sequence[Spec]) -> list[Spec]:
-    """Returns the specs as a list, or raises a ValueError if they are not in one."""
-    if isinstance(specs, (str, Mapping)) or not isinstance(specs, Sequence):
-        raise ValueError(f'{what} must be a list of names or mappings, such as [{{"name": ...}}], got {specs!r}')
-    return list(specs)
+    return everything if len(rows) == len(transition) else everything.part(rows)
 
 
 def _weight(name: str, weight: Any) -> float:
@@ -239,8 +299,25 @@ def _weight(name: str, weight: Any) -> float:
     return float(weight)
 
 
-def spread(values: np.ndarray[Any, Any], rows: IntArray | slice, n: int) -> np.ndarray[Any, Any]:
-    """Returns values of some rows as an array of all n rows, zero elsewhere."""
-    full = np.zeros((n, *values.shape[1:]), values.dtype)
+def _make_asking(budget: float | Mapping[str, Any] | None) -> Asking | None:
+    if budget is None:
+        return None
+    arguments = dict(budget) if isinstance(budget, Mapping) else {"amount": budget}
+    check_arguments("feedback_budget", Asking, arguments)
+    try:
+        return Asking(**arguments)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"feedback_budget: {error}") from error
+
+
+def spread(values: np.ndarray[Any, Any], rows: IntArray, n: int) -> np.ndarray[Any, Any]:
+    """Returns values of some rows, in ascending order, as an array of all n, zero elsewhere, or None for objects."""
+    if len(values) == n:
+        return values
+    full = (
+        np.full((n, *values.shape[1:]), None, object)
+        if values.dtype == object
+        else np.zeros((n, *values.shape[1:]), values.dtype)
+    )
     full[rows] = values
     return full

@@ -15,7 +15,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import ArrayLike
 
-from textgym.types import FloatArray, IntArray, KeyArray
+from textgym.types import BoolArray, FloatArray, IntArray, KeyArray
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MULTIPLIERS = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
@@ -98,20 +98,44 @@ class Address:
         component_key: the key of the component that draws.
         episodes: (n,) the number of each row's episode.
         steps: (n,) the number of the token just written.
+        rows: (n,) the number of each row in its simulator, which is where a component keeps that row's state.
+        finished: (n,) whether the row's text is complete.
     """
 
     row_keys: KeyArray
     component_key: int
     episodes: IntArray
     steps: IntArray
+    rows: IntArray
+    finished: BoolArray
+
+    @classmethod
+    def first(cls, n: int, seed: int = 0) -> Address:
+        """Returns the address of n rows at the end of a first text of one token, to try a component by itself."""
+        zeros = np.zeros(n, np.int64)
+        keys = bits(seed, component_key("first"), 0, 0, np.arange(n))
+        return cls(keys, 0, zeros, zeros, np.arange(n), np.ones(n, np.bool_))
 
     def of(self, path: str) -> Address:
         """Returns the address of another component at the same place."""
-        return replace(self, component_key=component_key(path))
+        key = component_key(path)
+        return Address(self.row_keys, key, self.episodes, self.steps, self.rows, self.finished)
 
-    def __getitem__(self, rows: IntArray) -> Address:
+    def of_group(self, group_size: int) -> Address:
+        """Returns an address that the texts of one group share: what is drawn there holds for all of them."""
+        return replace(self.at_start(), episodes=self.episodes // group_size)
+
+    def at_start(self) -> Address:
+        """Returns the address of the same texts at their first token: what is drawn there holds for a whole text."""
+        return replace(self, steps=np.zeros_like(self.steps))
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, rows: IntArray | BoolArray) -> Address:
         """Returns the address of some of the rows, by their place in this one, (r,)."""
-        return Address(self.row_keys[rows], self.component_key, self.episodes[rows], self.steps[rows])
+        arrays = {name: value[rows] for name, value in vars(self).items() if name != "component_key"}
+        return Address(component_key=self.component_key, **arrays)
 
     def uniform(self, count: int = 1, first: int = 0) -> FloatArray:
         """Returns (n, count) numbers in (0, 1); `first` is the index of the first, for a component that draws twice."""

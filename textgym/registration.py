@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from importlib.metadata import entry_points
 from typing import Any
@@ -29,22 +29,79 @@ COMPONENTS: dict[str, dict[str, str]] = {
         "docstring": "textgym.tasks.docstring:Docstring",
     },
     "metrics": {
+        "blend": "textgym.metrics.blend:Blend",
         "bleu": "textgym.metrics.bleu:Bleu",
         "brevity": "textgym.metrics.brevity:Brevity",
         "chrf": "textgym.metrics.chrf:ChrF",
+        "diversity": "textgym.metrics.diversity:Diversity",
         "exact_match": "textgym.metrics.exact_match:ExactMatch",
+        "fairness": "textgym.metrics.fairness:Fairness",
         "fluency": "textgym.metrics.fluency:Fluency",
+        "format": "textgym.metrics.format:Format",
+        "gold": "textgym.metrics.gold:Gold",
+        "informativeness": "textgym.metrics.informativeness:Informativeness",
+        "length": "textgym.metrics.length:Length",
+        "perplexity": "textgym.metrics.perplexity:Perplexity",
+        "potential": "textgym.metrics.potential:Potential",
+        "relevance": "textgym.metrics.relevance:Relevance",
         "repetition": "textgym.metrics.repetition:Repetition",
         "rouge_l": "textgym.metrics.rouge_l:RougeL",
+        "safety": "textgym.metrics.safety:Safety",
+        "sentiment": "textgym.metrics.sentiment:Sentiment",
+        "ter": "textgym.metrics.ter:Ter",
         "token_match": "textgym.metrics.token_match:TokenMatch",
     },
-    "annotators": {"rating": "textgym.annotators.rating:Rating"},
-    "fusion": {"fixed": "textgym.fusion.fixed:Fixed"},
-    "noise": {
-        "gaussian": "textgym.noise.gaussian:Gaussian",
-        "quantise": "textgym.noise.quantise:Quantise",
+    "scorers": {"ngram": "textgym.metrics.scorers:Ngram"},
+    "annotators": {
+        "chat_judge": "textgym.annotators.chat_judge:ChatJudge",
+        "click": "textgym.annotators.click:Click",
+        "comment": "textgym.annotators.comment:Comment",
+        "demonstration": "textgym.annotators.demonstration:Demonstration",
+        "dwell": "textgym.annotators.dwell:Dwell",
+        "edit": "textgym.annotators.edit:Edit",
+        "judge": "textgym.annotators.judge:Judge",
+        "preference": "textgym.annotators.preference:Preference",
+        "ranking": "textgym.annotators.ranking:Ranking",
+        "rating": "textgym.annotators.rating:Rating",
+        "self_feedback": "textgym.annotators.self_feedback:SelfFeedback",
     },
-    "correction": {"none": "textgym.correction.none:NoCorrection"},
+    "fusion": {
+        "fixed": "textgym.fusion.fixed:Fixed",
+        "hedge": "textgym.fusion.hedge:Hedge",
+        "inverse_variance": "textgym.fusion.inverse_variance:InverseVariance",
+        "lagrangian": "textgym.fusion.lagrangian:Lagrangian",
+        "personalised": "textgym.fusion.personalised:Personalised",
+        "scheduled": "textgym.fusion.scheduled:Scheduled",
+    },
+    "noise": {
+        "affine": "textgym.noise.affine:Affine",
+        "ar1": "textgym.noise.ar1:AR1",
+        "asymmetric": "textgym.noise.asymmetric:Asymmetric",
+        "clip": "textgym.noise.clip:Clip",
+        "contamination": "textgym.noise.contamination:Contamination",
+        "delay": "textgym.noise.delay:Delay",
+        "drift": "textgym.noise.drift:Drift",
+        "dropout": "textgym.noise.dropout:Dropout",
+        "fatigue": "textgym.noise.fatigue:Fatigue",
+        "flip": "textgym.noise.flip:Flip",
+        "gaussian": "textgym.noise.gaussian:Gaussian",
+        "laplace": "textgym.noise.laplace:Laplace",
+        "pool": "textgym.noise.pool:AnnotatorPool",
+        "quantise": "textgym.noise.quantise:Quantise",
+        "randomised_response": "textgym.noise.randomised_response:RandomisedResponse",
+        "skew": "textgym.noise.skew:Skew",
+    },
+    "correction": {
+        "calibrate": "textgym.correction.calibrate:Calibrate",
+        "dawid_skene": "textgym.correction.dawid_skene:DawidSkene",
+        "exponential": "textgym.correction.exponential:Exponential",
+        "huber": "textgym.correction.huber:Huber",
+        "kalman": "textgym.correction.kalman:Kalman",
+        "median": "textgym.correction.median:Median",
+        "none": "textgym.correction.none:NoCorrection",
+        "pessimism": "textgym.correction.pessimism:Pessimism",
+        "surrogate": "textgym.correction.surrogate:Surrogate",
+    },
 }
 
 
@@ -73,7 +130,7 @@ def register_component(kind: str, name: str, entry_point: str | Callable[..., An
     """Adds a component that a spec can name.
 
     Args:
-        kind: one of `"tasks"`, `"metrics"`, `"annotators"`, `"fusion"`, `"noise"`, `"correction"`.
+        kind: one of `"tasks"`, `"metrics"`, `"scorers"`, `"annotators"`, `"fusion"`, `"noise"`, `"correction"`.
         name: its name in specs.
         entry_point: the class, or `"module:Class"`. Only the latter reaches the processes of an `AsyncVectorEnv`.
 
@@ -140,6 +197,13 @@ def split_spec(kind: str, spec: Spec) -> tuple[str, dict[str, Any]]:
     if not isinstance(spec, Mapping) or not isinstance(spec.get("name"), str):
         raise ValueError(f'one of {kind} must be a name or a mapping such as {{"name": ...}}, got {spec!r}')
     return spec["name"], {key: value for key, value in spec.items() if key != "name"}
+
+
+def as_list(what: str, specs: Sequence[Spec]) -> list[Spec]:
+    """Returns the specs as a list, or raises a ValueError if they are not in one."""
+    if isinstance(specs, (str, Mapping)) or not isinstance(specs, Sequence):
+        raise ValueError(f'{what} must be a list of names or mappings, such as [{{"name": ...}}], got {specs!r}')
+    return list(specs)
 
 
 def check_arguments(

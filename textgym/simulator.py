@@ -11,8 +11,9 @@ from typing import Any, Literal, NamedTuple, get_args
 import numpy as np
 
 from textgym.feedback import Feedback, spread
+from textgym.guard import Guard
 from textgym.random import Address, component_key, row_keys, uniform
-from textgym.registration import build, load_component, split_spec, suggestion
+from textgym.registration import build, check_arguments, load_component, split_spec, suggestion
 from textgym.tasks.base import Task
 from textgym.transition import Transition
 from textgym.types import BoolArray, FloatArray, IntArray, Spec
@@ -92,12 +93,14 @@ class Simulator:
         split: str = "train",
         feedback: Sequence[Spec] | None = None,
         fusion: Spec = "fixed",
-        noise: Sequence[Spec] | None = None,
+        noise: Sequence[Spec] | str | None = None,
         correction: Sequence[Spec] = (),
         reward: RewardKind = "feedback",
         max_new_tokens: int | None = None,
         context_length: int | None = None,
         group_size: int = 1,
+        feedback_budget: float | Mapping[str, Any] | None = None,
+        guard: Mapping[str, Any] | None = None,
         **task_arguments: Any,
     ) -> None:
         if reward not in get_args(RewardKind):
@@ -121,8 +124,18 @@ class Simulator:
         self.split, self.reward_kind, self.group_size, self.num_rows = split, reward, group_size, num_rows
         signals = self.task.default_feedback if feedback is None else feedback
         channels = self.task.default_noise if noise is None else noise
-        self.feedback = Feedback(self.task, num_rows, signals, fusion, channels, correction)
+        self.feedback = Feedback(
+            self.task,
+            num_rows,
+            signals=signals,
+            fusion=fusion,
+            noise=channels,
+            correction=correction,
+            budget=feedback_budget,
+            group_size=group_size,
+        )
         self.signal_names = self.feedback.signal_names
+        self._guard = None if guard is None else _make_guard(self.task, guard)
 
         n = num_rows
         self.input_ids = np.full((n, self.context_length), self.vocabulary.pad_id, np.int64)
@@ -167,6 +180,7 @@ class Simulator:
         self.steps[rows] = 0
         self.running[rows] = True
         self._returns[rows] = 0.0
+        self.feedback.start(rows)
         return {"sample": samples, "prompt_length": lengths.astype(np.int64)}
 
     def check_actions(self, actions: Any) -> IntArray:
@@ -201,39 +215,50 @@ class Simulator:
         if self.task.max_reply_tokens and stopped.any():
             stopped[stopped] = ~self._let_reply(rows[stopped])
         finished = stopped | (self.steps[rows] == self.max_new_tokens)
+        unsafe = np.zeros(len(rows), np.bool_)
+        if self._guard is not None and not finished.all():
+            going = np.flatnonzero(~finished)
+            texts = self._transition(rows[going], np.ones(len(going), np.bool_), stopped[going])
+            unsafe[going] = self._guard.flags(texts, self._address(rows[going], finished[going]).of("guard"))
+            finished |= unsafe
 
         stepped, terminated = np.zeros(n, np.bool_), np.zeros(n, np.bool_)
         stepped[rows] = True
         terminated[rows] = finished
         ended = rows[finished]
-        stop = stopped[finished]
+        stop, cut = stopped[finished], unsafe[finished]
         info = self._blank_info()
         annotation: dict[str, tuple[dict[str, np.ndarray[Any, Any]], BoolArray]] = {}
+        final: dict[str, np.ndarray[Any, Any]] = {}
         paid = rows if self.feedback.every_step else ended
         if len(paid):
-            transition = self._transition(paid, finished if self.feedback.every_step else finished[finished], stop)
-            payment = self.feedback.pay(transition, self._address(paid))
+            ending = finished if self.feedback.every_step else finished[finished]
+            transition = self._transition(paid, ending, stop)
+            payment = self.feedback.pay(transition, self._address(paid, ending))
             info["signals"][paid] = payment.signals
             info["observed_signals"][paid] = payment.observed_signals
             info["observed_mask"][paid] = payment.observed_mask
             info["clean_reward"][paid] = payment.clean
             info["observed_reward"][paid] = payment.observed
             info["corrected_reward"][paid] = payment.corrected
-            for label, fields in payment.annotation.items():
-                said = info["observed_mask"][:, self.signal_names.index(label)].copy()
-                annotation[label] = {name: spread(values, paid, n) for name, values in fields.items()}, said
+            if payment.weights.ndim == 2:
+                info["weights"] = spread(payment.weights, paid, n)
+            for label, (fields, places) in payment.annotation.items():
+                about = paid[places]
+                said = spread(np.ones(len(about), np.bool_), about, n)
+                annotation[label] = {name: spread(values, about, n) for name, values in fields.items()}, said
+            final = {name: spread(values, ended, n) for name, values in payment.final.items()}
             if len(ended):
                 texts = transition if not self.feedback.every_step else transition[np.flatnonzero(finished)]
                 info["gold_reward"][ended] = self.task.gold(texts)
             for column, name in enumerate(("clean_reward", "observed_reward", "gold_reward")):
                 self._returns[paid, column] += info[name][paid]
-        final: dict[str, np.ndarray[Any, Any]] = {}
         if len(ended):
             self.running[ended] = False
             for column, name in enumerate(("clean_return", "observed_return", "gold_return")):
                 final[name] = spread(self._returns[ended, column], ended, n)
             final["finish_reason"] = np.full(n, None, object)
-            final["finish_reason"][ended[stop]], final["finish_reason"][ended[~stop]] = "stop", "length"
+            final["finish_reason"][ended] = np.where(stop, "stop", np.where(cut, "unsafe", "length"))
         reward = info["corrected_reward"].copy() if self.reward_kind != "gold" else info["gold_reward"].copy()
         if self.reward_kind == "sum":
             reward += info["gold_reward"]
@@ -271,15 +296,15 @@ class Simulator:
 
     def _blank_info(self) -> dict[str, np.ndarray[Any, Any]]:
         n, k = self.num_rows, len(self.signal_names)
-        shapes: dict[str, tuple[int, ...]] = {"signals": (n, k), "observed_signals": (n, k)}
+        shapes: dict[str, tuple[int, ...]] = dict.fromkeys(("signals", "observed_signals"), (n, k))
         shapes |= dict.fromkeys(("clean_reward", "observed_reward", "corrected_reward", "gold_reward"), (n,))
         return {
             **{name: np.zeros(shape) for name, shape in shapes.items()},
             "observed_mask": np.zeros((n, k), np.bool_),
         }
 
-    def _address(self, rows: IntArray) -> Address:
-        return Address(self._row_keys[rows], 0, self.episodes[rows], self.steps[rows] - 1)
+    def _address(self, rows: IntArray, finished: BoolArray) -> Address:
+        return Address(self._row_keys[rows], 0, self.episodes[rows], self.steps[rows] - 1, rows, finished)
 
     def _transition(self, rows: IntArray, finished: BoolArray, stop: BoolArray) -> Transition:
         """The record of rows (r,), of which some are `finished` (r,), some of these by an end token `stop` (f,)."""
@@ -298,12 +323,15 @@ class Simulator:
             text_ids=self.text_ids[chosen],
             text_lengths=text_lengths,
             finished=finished,
+            group_size=self.group_size,
         )
 
     def _let_reply(self, rows: IntArray) -> BoolArray:
         """Lets the other side answer rows (r,) whose agent ended its turn; returns which it answered, (r,)."""
         nobody = np.zeros(len(rows), np.bool_)
-        tokens, counts = self.task.reply(self._transition(rows, nobody, nobody[:0]), self._address(rows).of("reply"))
+        tokens, counts = self.task.reply(
+            self._transition(rows, nobody, nobody[:0]), self._address(rows, nobody).of("reply")
+        )
         for row, reply, count in zip(rows, tokens, counts, strict=True):
             start, end = self.lengths[row], self.lengths[row] + count
             if end + self.max_new_tokens - self.steps[row] > self.context_length:
@@ -312,6 +340,16 @@ class Simulator:
             self.attention_mask[row, start:end] = 1
             self.lengths[row] = end
         return np.asarray(counts > 0)
+
+
+def _make_guard(task: Task, arguments: Mapping[str, Any]) -> Guard:
+    if not isinstance(arguments, Mapping):
+        raise ValueError(f'guard must be a mapping such as {{"metric": "safety"}}, got {arguments!r}')
+    check_arguments("guard", Guard, arguments, given=1)
+    try:
+        return Guard(task, **arguments)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"guard: {error}") from error
 
 
 _STATE = (

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from textgym.types import BoolArray, IntArray, TokenArray
+from textgym.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from textgym.tasks.base import PromptSet
@@ -31,6 +32,7 @@ class Transition:
         text_ids: (n, T) what the agent wrote, right padded with anything: mind `text_lengths`.
         text_lengths: (n,) the tokens in use of each row of `text_ids`, without the end token that closes the text.
         finished: (n,) whether the text is complete.
+        group_size: how many texts in a row each row writes for the same prompt.
     """
 
     prompt_set: PromptSet
@@ -44,14 +46,34 @@ class Transition:
     text_ids: IntArray
     text_lengths: IntArray
     finished: BoolArray
+    group_size: int = 1
 
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, rows: IntArray) -> Transition:
+    def __getitem__(self, rows: IntArray | BoolArray) -> Transition:
         """Returns the record of some of the rows, by their place in this one, (r,)."""
-        arrays = {name: value[rows] for name, value in vars(self).items() if name != "prompt_set"}
-        return Transition(self.prompt_set, **arrays)
+        arrays: dict[str, Any] = {k: value[rows] for k, value in vars(self).items() if isinstance(value, np.ndarray)}
+        return replace(self, **arrays)
+
+    def with_texts(self, text_ids: IntArray | TokenArray, text_lengths: IntArray | TokenArray) -> Transition:
+        """Returns the record of the same rows as if they had just finished other texts, (n, T) and (n,)."""
+        prompts = self.prompt_set.prompt_ids[self.samples]
+        lengths = self.prompt_set.prompt_lengths[self.samples].astype(np.int64)
+        width = text_ids.shape[1]
+        input_ids = np.pad(prompts.astype(np.int64), ((0, 0), (0, width)))
+        rows, places = np.nonzero(np.arange(width) < text_lengths[:, None])
+        input_ids[rows, lengths[rows] + places] = text_ids[rows, places]
+        return replace(
+            self,
+            steps=np.asarray(text_lengths, np.int64),
+            actions=np.full(len(self), Vocabulary.end_id),
+            input_ids=input_ids,
+            lengths=lengths + text_lengths,
+            text_ids=np.asarray(text_ids, np.int64),
+            text_lengths=np.asarray(text_lengths, np.int64),
+            finished=np.ones(len(self), np.bool_),
+        )
 
     @property
     def text_mask(self) -> BoolArray:

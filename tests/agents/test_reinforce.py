@@ -10,7 +10,8 @@ import torch
 from stable_baselines3.common.env_util import make_vec_env
 
 import textgym
-from agents.reinforce import REINFORCE, MovingAverage, leave_one_out, returns_to_go
+from agents.baselines import MovingAverage, by_group, leave_one_out, mean_and_deviation, returns_to_go
+from agents.reinforce import REINFORCE
 from agents.text_buffer import TextBuffer
 from textgym.metrics.base import Metric
 from textgym.tasks.base import SPLITS, PromptSet, Task
@@ -42,7 +43,30 @@ def test_leave_one_out_is_the_mean_of_the_others_who_hold_their_last_target():
     )
     mask = np.array([[1, 1, 1], [1, 1, 0], [1, 0, 0], [1, 1, 1], [1, 0, 0], [1, 0, 0]], bool)
     expected = [[6, 5, 5], [7, 5.5, 4.5], [5, 2.5, 1.5], [1.5, 1.5, 1.5], [2, 2, 2], [0.5, 0.5, 0.5]]
-    np.testing.assert_array_equal(leave_one_out(targets, mask, 3), expected)
+    groups = by_group(targets, mask, 3)
+    np.testing.assert_array_equal(leave_one_out(groups, np.ones((2, 3), bool)).reshape(6, 3), expected)
+
+
+def test_texts_about_which_nothing_is_known_are_left_out_of_a_group():
+    groups = np.array([[[6.0], [2.0], [1.0]], [[5.0], [7.0], [9.0]]])
+    observed = np.array([[True, True, False], [False, True, False]])
+    np.testing.assert_array_equal(leave_one_out(groups, observed)[:, :, 0], [[2, 6, 4], [7, 7, 7]])
+    mean, deviation = mean_and_deviation(groups, observed)
+    np.testing.assert_array_equal(mean.ravel(), [4, 7])
+    np.testing.assert_array_equal(deviation.ravel(), [2, 0])
+
+
+def test_normalised_groups_undo_an_affine_correction():
+    """Whatever shifts and scales all rewards alike leaves the advantages of GRPO as they are."""
+    generator = np.random.default_rng(0)
+    groups, observed = generator.integers(2, size=(50, 8, 1)).astype(float), np.ones((50, 8), bool)
+    mean, deviation = mean_and_deviation(groups, observed)
+    corrected = (groups - 0.1) / (1 - 0.1 - 0.3)
+    new_mean, new_deviation = mean_and_deviation(corrected, observed)
+    mixed = deviation.ravel() > 0
+    before, after = (groups - mean)[mixed] / deviation[mixed], (corrected - new_mean)[mixed] / new_deviation[mixed]
+    np.testing.assert_allclose(before, after, atol=1e-12)
+    assert mixed.sum() > 40
 
 
 def test_a_moving_average_starts_as_a_mean_and_forgets_at_its_rate():
@@ -67,7 +91,7 @@ def test_texts_do_not_depend_on_where_rollouts_end(group_size):
         actions, feedback, values = generator.integers(0, 6, 4), generator.random(4), generator.random(4)
         new, rewards, dones, _ = env.step(actions)
         for buffer in buffers:
-            buffer.add(observations, actions, rewards, feedback, values, dones)
+            buffer.add(observations, actions, rewards, feedback, values, np.ones_like(dones), dones)
         for row in range(4):
             unfinished[row].append((actions[row], rewards[row], feedback[row], values[row]))
             if dones[row]:
@@ -101,7 +125,7 @@ def test_a_group_that_a_reset_cuts_off_is_dropped():
     zeros, done, observations = np.zeros(1), np.ones(1, bool), env.reset()
     other = {**observations, "input_ids": observations["input_ids"] + 1}
     for observation, action in ((other, 5), (observations, 3), (observations, 4)):
-        buffer.add(observation, np.array([action]), zeros, zeros, zeros, done)
+        buffer.add(observation, np.array([action]), zeros, zeros, zeros, np.ones_like(done), done)
     assert buffer.take().actions.tolist() == [[3], [4]]
 
 
@@ -283,9 +307,38 @@ def test_normalized_advantages_have_mean_0_and_deviation_1():
 # --- learning
 
 
-@pytest.mark.parametrize("baseline", ["moving_average", "value", "leave_one_out"])
+def test_texts_about_which_nothing_was_observed_teach_nothing():
+    lost = [{"name": "dropout", "seen": 0.5}]
+    model = make_model(rows=32, n_steps=6, env_arguments={**COPY, "noise": lost, "feedback": ["exact_match"]})
+    seen = []
+    train = model.advantages
+
+    def watch(texts):
+        seen.append((texts, *train(texts)))
+        return seen[-1][1:]
+
+    model.advantages = watch
+    model.learn(32 * 6 * 2)
+    texts, advantages, _ = seen[-1]
+    assert 0 < texts.observed.mean() < 1
+    model.moving_average.averages[:] = 0.5  # so that a text of which 0 was observed would have an advantage
+    advantages, _ = train(texts)
+    assert not advantages[~texts.observed].any()
+    assert advantages[texts.observed].any()
+
+
+def test_an_affine_correction_under_normalised_groups_warns():
+    flipped = {"name": "asymmetric", "false_positive_rate": 0.1, "false_negative_rate": 0.3}
+    correction = [{"name": "surrogate", "oracle": True}]
+    signal = {"name": "exact_match", "noise": [flipped], "correction": correction}
+    arguments = {**COPY, "feedback": [signal], "group_size": 4}
+    with pytest.warns(UserWarning, match="the correction changes nothing here"):
+        make_model(env_arguments=arguments, baseline="group_normalised", group_size=4)
+
+
+@pytest.mark.parametrize("baseline", ["moving_average", "value", "leave_one_out", "group_normalised"])
 def test_it_learns(baseline):
-    groups = {"group_size": 4} if baseline == "leave_one_out" else {}
+    groups = {"group_size": 4} if baseline in ("leave_one_out", "group_normalised") else {}
     returns = []
 
     class Record(REINFORCE):
@@ -396,7 +449,7 @@ def test_a_rollout_without_a_finished_text_updates_nothing():
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"baseline": "critic"}, "none, moving_average, value, leave_one_out, got 'critic'"),
+        ({"baseline": "critic"}, "none, moving_average, value, leave_one_out, group_normalised, got 'critic'"),
         ({"feedback_term": "late"}, "immediate, to_go, got 'late'"),
         ({"baseline": "leave_one_out"}, "group_size of at least 2"),
         ({"group_size": 2}, "leave_one_out"),

@@ -10,6 +10,7 @@ from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import AutoresetMode
 
 import textgym
+from tests.laws import assert_same, play, random_actions, row_of
 
 IDS = textgym.env_ids()
 MODES = list(AutoresetMode)
@@ -22,48 +23,6 @@ NOISY = {
     "feedback": [{"name": "token_match", "weight": 0.5}, {**RATING, "noise": [{"name": "gaussian", "sigma": 0.1}]}],
     "noise": [{"name": "gaussian", "sigma": 0.3}],
 }
-
-
-def play(env, actions, **reset):
-    """Returns everything that an environment says over a run of actions, with resets where a text ends."""
-    said = [env.reset(**reset)]
-    for action in actions:
-        said.append(env.step(action))
-        if said[-1][2]:
-            said.append(env.reset())
-    return said
-
-
-def assert_same(one, other):
-    """Asserts that two nests of dicts, tuples, lists and arrays are equal to the last bit."""
-    if isinstance(one, dict):
-        assert one.keys() == other.keys()
-        for key in one:
-            assert_same(one[key], other[key])
-    elif isinstance(one, (tuple, list)):
-        assert len(one) == len(other)
-        for left, right in zip(one, other, strict=True):
-            assert_same(left, right)
-    else:
-        np.testing.assert_array_equal(one, other)
-
-
-def random_actions(env, count, seed=0):
-    """Writable tokens, with the end token often enough that some texts stop early."""
-    generator = np.random.default_rng(seed)
-    writable = np.flatnonzero(env.unwrapped.simulator.vocabulary.writable)
-    actions = generator.choice(writable, size=count)
-    actions[generator.random(count) < 0.05] = 2
-    return actions
-
-
-def row_of(info, row):
-    """Returns the info of one row of a vector environment in the form of a single environment."""
-    own = {}
-    for key, value in info.items():
-        if not key.startswith("_") and info[f"_{key}"][row]:
-            own[key] = row_of(value, row) if isinstance(value, dict) else value[row]
-    return own
 
 
 @pytest.mark.parametrize("env_id", IDS)
@@ -185,7 +144,7 @@ def test_info_is_complete_bounded_and_adds_up(env_id):
         assert 0 <= info["gold_reward"] <= 1
         assert not truncated
         assert all(np.isfinite(info[key]).all() for key in EVERY_STEP)
-        assert not info["signals"][~info["observed_mask"]].any()
+        assert not info["observed_signals"][~info["observed_mask"]].any()
         returns += info["clean_reward"], info["observed_reward"], info["gold_reward"]
         if terminated:
             ended = info["clean_return"], info["observed_return"], info["gold_return"]

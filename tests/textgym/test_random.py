@@ -1,5 +1,7 @@
 """Addressed randomness: uniform, independent between neighbouring addresses, and fast to check against SciPy."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -44,19 +46,21 @@ def test_normal_quantile_agrees_with_scipy():
 
 
 def test_normal_draws_are_normal():
-    address = Address(np.arange(1000, dtype=np.uint64), 7, np.zeros(1000, np.int64), np.zeros(1000, np.int64))
+    address = Address.first(1000)
     assert stats.kstest(address.normal(100).ravel(), "norm").pvalue > 1e-3
 
 
 def test_a_draw_does_not_depend_on_the_batch():
-    address = Address(np.arange(9, dtype=np.uint64), 7, np.arange(9), np.arange(9) % 3)
+    address = replace(Address.first(9), episodes=np.arange(9), steps=np.arange(9) % 3)
     np.testing.assert_array_equal(address.uniform(5)[4:6], address[np.array([4, 5])].uniform(5))
     np.testing.assert_array_equal(address.uniform(5)[:, 2:], address.uniform(3, first=2))
     assert not np.array_equal(address.uniform(), address.of("another").uniform())
+    assert not np.array_equal(address.uniform()[1:], address.at_start().uniform()[1:])
+    np.testing.assert_array_equal(address.uniform()[::3], address.at_start().uniform()[::3])
 
 
 def test_generators_repeat_and_differ():
-    address = Address(np.arange(2, dtype=np.uint64), 7, np.zeros(2, np.int64), np.zeros(2, np.int64))
+    address = Address.first(2)
     first, again, other = address.generator(0), address.generator(0), address.generator(1)
     assert first.random() == again.random()
     assert first.random() != other.random()

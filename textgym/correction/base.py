@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from textgym.component import Component
 from textgym.noise.base import Noise
 from textgym.random import Address
-from textgym.types import FloatArray
+from textgym.types import FloatArray, IntArray
 
 
 class Correction(Component, ABC):
@@ -16,14 +16,36 @@ class Correction(Component, ABC):
 
     A corrector works over the readings of one text or on an annotator's bias, never over successive rewards, which
     would smear credit. With `oracle=True` it is told the channels that made the noise; otherwise it estimates.
+
+    Attributes:
+        oracle: whether it is told the channels.
+        affine: whether it shifts and scales every reading alike, which advantages that are normalised within a group
+            undo.
+        probe_rate: the share of texts whose true value it is shown after it has corrected them, in [0, 1]: gold
+            probes, such as test questions to a crowd.
     """
+
+    affine: bool = False
+    probe_rate: float = 0.0
 
     def __init__(self, oracle: bool = False) -> None:
         self.oracle = oracle
 
+    def expect(self, low: float, high: float, outcomes: FloatArray | None) -> None:
+        """Is told, once, the range of clean values, and all of them in ascending order where they are few."""
+
     def know(self, channels: Sequence[Noise]) -> None:
-        """Is told the channels that made the noise; called once, and only with `oracle=True`."""
+        """Is told, once and after `expect`, the channels that made the noise; only with `oracle=True`."""
 
     @abstractmethod
-    def apply(self, values: FloatArray, address: Address) -> FloatArray:
-        """Returns corrected values, (n, m'), from m readings of n texts, (n, m); m' may be smaller than m."""
+    def apply(self, values: FloatArray, who: IntArray, address: Address) -> FloatArray:
+        """Returns corrected values, (n, m'), from m readings of n texts, (n, m); m' may be smaller than m.
+
+        Args:
+            values: (n, m) the readings; NaN where there is none, but at least one of a row is there.
+            who: (n, m) the number of the annotator who gave each.
+            address: where the rows stand; `address.rows` is where state is kept.
+        """
+
+    def learn(self, values: FloatArray, truth: FloatArray, who: IntArray, address: Address) -> None:
+        """Is shown the true values, (n,), of the gold probes among the texts that it has just corrected."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textgym.correction.base import Correction
 from textgym.random import Address
-from textgym.types import FloatArray
+from textgym.types import FloatArray, IntArray
 
 
 class NoCorrection(Correction):
@@ -13,5 +13,5 @@ class NoCorrection(Correction):
     def __init__(self) -> None:
         super().__init__(oracle=False)
 
-    def apply(self, values: FloatArray, address: Address) -> FloatArray:
+    def apply(self, values: FloatArray, who: IntArray, address: Address) -> FloatArray:
         return values

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 from textgym.component import Component
-from textgym.types import FloatArray, IntArray
+from textgym.noise.base import Noise
+from textgym.random import Address
+from textgym.types import BoolArray, FloatArray
 
 
 class Fusion(Component, ABC):
@@ -13,14 +16,26 @@ class Fusion(Component, ABC):
 
     Args:
         weights: (k,) the weights that the feedback spec gives the signals.
+        names: (k,) the names of the signals, as in `signal_names`.
+        oracle: whether it is told the channels of the signals.
     """
 
-    def __init__(self, weights: FloatArray) -> None:
-        self.base_weights = weights
+    def __init__(self, weights: FloatArray, names: Sequence[str], oracle: bool = False) -> None:
+        self.base_weights, self.names, self.oracle = weights, list(names), oracle
+
+    def know(self, channels: Sequence[Sequence[Noise]], readings: Sequence[int]) -> None:
+        """Is told, once, each signal's channels and number of readings; only with `oracle=True`."""
 
     @abstractmethod
-    def weights(self, rows: IntArray, episodes: IntArray) -> FloatArray:
+    def weights(self, address: Address) -> FloatArray:
         """Returns the weights of each row, (n, k), or the weights of all rows, (k,)."""
 
-    def learn(self, rows: IntArray, clean: FloatArray, observed: FloatArray) -> None:
-        """Is shown the signals of finished texts, (n, k) and (n, k), for weights that adapt."""
+    def learn(self, address: Address, observed: FloatArray, given: BoolArray, variance: FloatArray) -> None:
+        """Is shown finished texts, for weights that adapt.
+
+        Args:
+            address: (n,) where the rows stand; `address.rows` is where state is kept.
+            observed: (n, k) the observed signals, those of every token summed over the text.
+            given: (n, k) which of them were observed.
+            variance: (n, k) the variance of each mean of readings, estimated from how they differ; 0 for one reading.
+        """

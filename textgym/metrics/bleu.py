@@ -13,7 +13,8 @@ from textgym.transition import Transition
 from textgym.types import FloatArray, KeyArray
 
 _ORDER = 4
-_SMOOTHINGS = ("add-one", "exp", "none")
+_SMOOTHINGS = ("add-k", "exp", "floor", "none")
+_VALUES = {"add-k": 1.0, "floor": 0.1}  # Chen and Cherry's
 
 
 class Bleu(Metric):
@@ -26,24 +27,37 @@ class Bleu(Metric):
 
     Args:
         task: the task whose texts are scored.
-        smoothing: `"add-one"` adds one to the counts for n above 1 (their method 2); then every order counts;
-            `"exp"` halves the precision of each further order without a match (method 3); `"none"`.
+        smoothing: `"add-k"` adds a value k to the counts for n above 1 (their method 2); then every order counts;
+            `"floor"` gives an n without a match that value in place of its matches (method 1); `"exp"` halves the
+            precision of each further n without a match (method 3); `"none"` leaves a score of 0 where one has none.
+        value: the value of the first two, above 0 and at most 1; by default 1 for `"add-k"` and 0.1 for `"floor"`.
     """
 
-    def __init__(self, task: Task, smoothing: Literal["add-one", "exp", "none"] = "add-one") -> None:
+    def __init__(
+        self,
+        task: Task,
+        smoothing: Literal["add-k", "exp", "floor", "none"] = "add-k",
+        value: float | None = None,
+    ) -> None:
         super().__init__(task)
         if smoothing not in _SMOOTHINGS:
             raise ValueError(f"smoothing must be one of {', '.join(_SMOOTHINGS)}, got {smoothing!r}")
-        self.smoothing = smoothing
+        if value is not None and smoothing not in _VALUES:
+            raise ValueError(f"only the smoothings {' and '.join(_VALUES)} take a value, got {value} for {smoothing}")
+        self.smoothing, self.value = smoothing, _VALUES.get(smoothing, 0.0) if value is None else value
+        if smoothing in _VALUES and not 0 < self.value <= 1:
+            raise ValueError(f"value must be above 0 and at most 1, got {value}")
 
     def score(self, transition: Transition) -> FloatArray:
         lengths, wanted = transition.text_lengths, transition.reference_lengths
-        matches = clipped_matches(_places(transition), lengths, _ORDER)
-        total = np.maximum(lengths - np.arange(_ORDER)[:, None], 0)
+        matches = clipped_matches(_places(transition), lengths, _ORDER).astype(np.float64)
+        total = np.maximum(lengths - np.arange(_ORDER, dtype=np.float64)[:, None], 0.0)
         some = matches[0] > 0
-        if self.smoothing == "add-one":
-            matches[1:] += 1
-            total[1:] += 1
+        if self.smoothing == "add-k":
+            matches[1:] += self.value
+            total[1:] += self.value
+        elif self.smoothing == "floor":
+            matches = np.where(matches == 0, self.value, matches)
         counted = total > 0
         precision = matches / np.where(counted, total, 1.0)
         if self.smoothing == "exp":

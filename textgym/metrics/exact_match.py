@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from textgym.metrics.base import Metric
 from textgym.transition import Transition
 from textgym.types import FloatArray
@@ -9,6 +11,8 @@ from textgym.types import FloatArray
 
 class ExactMatch(Metric):
     """One where the text equals the reference, token by token, else 0; how the text was ended does not matter."""
+
+    outcomes = np.array([0.0, 1.0])
 
     def score(self, transition: Transition) -> FloatArray:
         width = min(transition.text_ids.shape[1], transition.prompt_set.reference_ids.shape[1])

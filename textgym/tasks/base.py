@@ -112,6 +112,15 @@ class Task(ABC):
         """
         return np.broadcast_to(self.vocabulary.writable, (len(transition), len(self.vocabulary)))
 
+    def action_values(self, transition: Transition) -> FloatArray | None:
+        """Returns the optimal action values of each next token under gold, Q* (n, V), or None where they are not known.
+
+        The value of a token is the expected gold of a text that goes on with it and is finished as well as can be;
+        tokens that are not allowed have one too. The transition is as in `allowed_tokens`, and the budget is the
+        width of `text_ids`. Demonstrators ask tasks in which nobody answers the agent.
+        """
+        return None
+
     def reply(self, transition: Transition, address: Address) -> tuple[TokenArray, TokenArray]:
         """Answers rows whose agent has ended its turn: right-padded tokens (n, A) and their lengths (n,).
 

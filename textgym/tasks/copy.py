@@ -6,7 +6,7 @@ import numpy as np
 
 from textgym.tasks.base import SPLITS, PromptSet, Task
 from textgym.transition import Transition
-from textgym.types import FloatArray
+from textgym.types import FloatArray, IntArray
 from textgym.vocabulary import SPECIAL_TOKENS, WordVocabulary
 
 
@@ -55,8 +55,25 @@ class Copy(Task):
         return PromptSet.from_tokens(splits[split], splits[split], self.vocabulary)
 
     def gold(self, transition: Transition) -> FloatArray:
-        width = min(self.length, transition.text_ids.shape[1])
-        same = (transition.text_ids[:, :width] == transition.reference_ids[:, :width]) & transition.text_mask[:, :width]
         ended = (transition.text_lengths == self.length) & (transition.actions == self.vocabulary.end_id)
-        right: FloatArray = (same.sum(axis=1) + ended) / (self.length + 1)
+        share: FloatArray = (self._right_letters(transition) + ended) / (self.length + 1)
+        return share
+
+    def action_values(self, transition: Transition) -> FloatArray:
+        written, budget = transition.text_lengths, transition.text_ids.shape[1]
+        writing = np.flatnonzero(written < self.length)
+        right = self._right_letters(transition)
+        # After one more letter, every place up to the budget, and the end if it fits, can still be right.
+        to_come = np.maximum(min(self.length, budget) - written - 1, 0)
+        to_come += (written < self.length) & (budget > self.length)
+        values = np.repeat((right + to_come)[:, None], len(self.vocabulary), axis=1)
+        values[writing, transition.reference_ids[writing, written[writing]]] += 1
+        values[:, self.vocabulary.end_id] = right + (written == self.length)
+        return values / (self.length + 1)
+
+    def _right_letters(self, transition: Transition) -> IntArray:
+        """Returns how many letters stand in their right place, (n,)."""
+        width = min(self.length, transition.text_ids.shape[1])
+        same = transition.text_ids[:, :width] == transition.reference_ids[:, :width]
+        right: IntArray = (same & transition.text_mask[:, :width]).sum(axis=1)
         return right

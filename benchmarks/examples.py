@@ -1,0 +1,42 @@
+"""Specs with which to try a component by its name alone."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+import textgym
+from textgym.registration import load_component
+
+
+def example_spec(kind: str, name: str, arguments: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Returns a spec of a component with some arguments, or with those that its class gives as an example.
+
+    An annotator reads ROUGE-L if it has no metric of its own. Arguments that are needed come from the example too.
+
+    Raises:
+        ValueError: if no component has the name, or the arguments hold another.
+    """
+    if arguments and "name" in arguments:
+        raise ValueError(f"the name is {name!r} already, got name={arguments['name']!r}")
+    made: Any = load_component(kind, name)
+    parameters = inspect.signature(made).parameters
+    example = getattr(made, "example", {})  # a function has none
+    if arguments:
+        example = {key: value for key, value in example.items() if parameters[key].default is inspect.Parameter.empty}
+    metric = {"metric": "rouge_l"} if kind == "annotators" and made.default_metric is None else {}
+    return {**metric, **example, **(arguments or {}), "name": name}
+
+
+def is_external(name: str) -> bool:
+    """Returns whether a component is an annotator whose answers come from outside, and may cost money."""
+    made: Any = load_component("annotators", name) if name in textgym.components("annotators") else None
+    return bool(getattr(made, "external", False))
+
+
+def everything() -> dict[str, Any]:
+    """Returns the arguments of an environment with all metrics, and all annotators who are simulated, at once."""
+    names = [(kind, name) for kind in ("metrics", "annotators") for name in textgym.components(kind)]
+    specs = [example_spec(kind, name) for kind, name in names if not is_external(name)]
+    return {"feedback": [{"weight": 1 / len(specs), **spec} for spec in specs], "group_size": 2}

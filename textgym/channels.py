@@ -1,0 +1,113 @@
+"""Channels: noise and then correction, on one signal or on the sum."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from textgym.component import Component
+from textgym.correction.base import Correction
+from textgym.noise.base import Noise
+from textgym.noise.composition import Composition
+from textgym.noise.presets import expand
+from textgym.random import Address
+from textgym.registration import as_list, build
+from textgym.types import FloatArray, IntArray, Spec
+
+
+@dataclass(frozen=True)
+class Channels:
+    """What feedback passes through on its way. Where nothing was said a reading is NaN, and stays so.
+
+    Attributes:
+        path: where they sit, `"sum"` or `"signal/LABEL"`; their chance depends on it.
+        noise: the channels of noise, in order.
+        correction: the correctors, in order.
+        privacy_loss: the epsilon of local differential privacy that one reading spends; 0 where no channel is private.
+    """
+
+    path: str
+    noise: Sequence[Noise]
+    correction: Sequence[Correction]
+    privacy_loss: float = 0.0
+
+    @classmethod
+    def make(
+        cls,
+        path: str,
+        noise: Sequence[Spec] | str,
+        correction: Sequence[Spec],
+        low: float,
+        high: float,
+        outcomes: FloatArray | None,
+    ) -> Channels:
+        """Builds channels from their specs; clean values lie in [low, high] and are `outcomes` where these are few."""
+        listed = [noise] if isinstance(noise, str) and "/" in noise else as_list("noise", noise)
+        channels = [build("noise", spec) for spec in expand(listed)]
+        correctors: list[Correction] = [build("correction", spec) for spec in as_list("correction", correction)]
+        for corrector in correctors:
+            corrector.expect(low, high, outcomes)
+            if corrector.oracle:
+                corrector.know(channels)
+        return cls(path, channels, correctors, Composition(channels).privacy_loss or 0.0)
+
+    @property
+    def components(self) -> dict[str, Component]:
+        """All parts by their place."""
+        noise = {f"{self.path}/noise/{number}": part for number, part in enumerate(self.noise)}
+        return {**noise, **{f"{self.path}/correction/{number}": part for number, part in enumerate(self.correction)}}
+
+    def disturb(self, values: FloatArray, address: Address) -> FloatArray:
+        """Returns noisy values, (n, m) to (n, m)."""
+        for number, channel in enumerate(self.noise):
+            place = address.of(f"{self.path}/noise/{number}")
+            missing = np.isnan(values)
+            if channel.sees_missing or not missing.any():
+                values = channel.apply(values, place)
+                continue
+            some = np.flatnonzero(~missing.all(axis=1))
+            noisy = np.full_like(values, np.nan)
+            if len(some):
+                stand_in = np.nanmean(values[some], axis=1, keepdims=True)
+                noisy[some] = channel.apply(np.where(missing[some], stand_in, values[some]), place[some])
+                noisy[missing] = np.nan
+            values = noisy
+        return values
+
+    def correct(self, values: FloatArray, truth: FloatArray, who: IntArray, address: Address) -> FloatArray:
+        """Returns one corrected value for each text, (n,), NaN where there is no reading.
+
+        Args:
+            values: (n, m) the noisy readings.
+            truth: (n,) the clean values, which are shown for gold probes alone.
+            who: (n, m) the number of the annotator behind each reading.
+            address: where the rows stand.
+        """
+        missing = np.isnan(values)
+        if missing.any():
+            some = np.flatnonzero(~missing.all(axis=1))
+            corrected = np.full(len(values), np.nan)
+            if len(some):
+                corrected[some] = self._correct(values[some], truth[some], who[some], address[some])
+            return corrected
+        return self._correct(values, truth, who, address)
+
+    def _correct(self, values: FloatArray, truth: FloatArray, who: IntArray, address: Address) -> FloatArray:
+        for number, corrector in enumerate(self.correction):
+            place = address.of(f"{self.path}/correction/{number}")
+            corrected = corrector.apply(values, who, place)
+            if corrector.probe_rate > 0:
+                probes = np.flatnonzero(
+                    place.of(f"{self.path}/correction/{number}/probes").uniform()[:, 0] < corrector.probe_rate
+                )
+                if len(probes):
+                    corrector.learn(values[probes], truth[probes], who[probes], place[probes])
+            values = corrected
+            if values.shape[1] != who.shape[1]:
+                who = np.zeros(values.shape, np.int64)
+        if values.shape[1] == 1:
+            return values[:, 0]
+        mean: FloatArray = np.nanmean(values, axis=1)
+        return mean

@@ -1,0 +1,27 @@
+"""Affine: feedback on another scale, and with a bias."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from textgym.noise.discrete import DiscreteNoise
+from textgym.types import FloatArray
+
+
+class Affine(DiscreteNoise):
+    """Turns f into `scale * f + offset`.
+
+    Args:
+        scale: the factor, finite; below 0 it reverses the order.
+        offset: the bias, finite, in units of the output.
+    """
+
+    affine = True
+
+    def __init__(self, scale: float = 1.0, offset: float = 0.0) -> None:
+        if not np.isfinite([scale, offset]).all():
+            raise ValueError(f"scale and offset must be finite, got scale={scale}, offset={offset}")
+        self.scale, self.offset = scale, offset
+
+    def outcomes(self, values: FloatArray) -> tuple[FloatArray, FloatArray]:
+        return (self.scale * values + self.offset)[..., None], np.ones(1)

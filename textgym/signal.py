@@ -1,0 +1,194 @@
+"""Signal: one f_i of the sum, a metric or an annotator who reads one, with channels of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from textgym.annotators.base import Annotator, Question
+from textgym.annotators.pool import Pool
+from textgym.channels import Channels
+from textgym.component import Arrays
+from textgym.metrics.base import Metric
+from textgym.metrics.blend import Blend
+from textgym.random import Address
+from textgym.registration import build, check_arguments, components, load_component, split_spec
+from textgym.transition import Transition
+from textgym.types import BoolArray, FloatArray, IntArray, Spec
+
+
+class Observed(NamedTuple):
+    """What a signal says about n texts.
+
+    Attributes:
+        value: (n,) the corrected value; NaN where nothing was said.
+        variance: (n,) the variance of the mean of the noisy readings, estimated from how they differ; 0 for one.
+        answered: (n, m) which readings were given, before the noise.
+        said: what an annotator said, beside a number too; empty for a metric.
+    """
+
+    value: FloatArray
+    variance: FloatArray
+    answered: BoolArray
+    said: Arrays
+
+
+class Signal:
+    """A signal, built from its spec.
+
+    Args:
+        name: the name of a metric or an annotator.
+        arguments: its arguments, with `noise`, `correction`, `readings` and `pool`; see `Feedback`.
+        metric_of: returns the metric of a spec.
+        group_size: how many texts in a row are written for the same prompt.
+
+    Attributes:
+        label: its name, and for an annotator that of what it reads, such as `"rating:rouge_l"`.
+    """
+
+    def __init__(
+        self, name: str, arguments: Mapping[str, Any], metric_of: Callable[[Spec], Metric], group_size: int
+    ) -> None:
+        arguments = dict(arguments)
+        noise, correction = arguments.pop("noise", ()), arguments.pop("correction", ())
+        self.annotator: Annotator | None = None
+        self.readings, self.pool = 1, None
+        if name in components("annotators"):
+            kind: Any = load_component("annotators", name)
+            metric = arguments.pop("metric", getattr(kind, "default_metric", None))
+            if metric is None:
+                raise ValueError(f'annotator {name!r} needs the metric it reads, such as {{"metric": "rouge_l"}}')
+            self.metric = metric_of(metric)
+            self.readings = _readings(name, arguments.pop("readings", 1))
+            self.pool = _make_pool(name, arguments.pop("pool", None), self.metric, self.readings)
+            self.annotator = build("annotators", {"name": name, **arguments}, self.metric)
+            if self.annotator.needs_group and group_size < 2:
+                raise ValueError(f"annotator {name!r} compares the texts of one prompt: set group_size to 2 or more")
+            self.label = f"{name}:{split_spec('metrics', metric)[0]}"
+        elif name in components("metrics"):
+            self.metric = metric_of({"name": name, **arguments})
+            self.label = name
+        else:
+            known = ", ".join([*components("metrics"), *components("annotators")])
+            raise ValueError(f"unknown signal {name!r} in feedback; known metrics and annotators: {known}")
+        self._noise, self._correction = noise, correction
+
+    def settle(self, label: str) -> None:
+        """Is told its label, once it is known to differ from the others'; makes the channels, which are named by it."""
+        self.label, source = label, self.source
+        self.channels = Channels.make(
+            f"signal/{label}", self._noise, self._correction, source.low, source.high, source.outcomes
+        )
+
+    @property
+    def plain(self) -> bool:
+        """Whether the metric is seen as it is: nobody in between, no noise and no correction."""
+        return self.annotator is None and not self.channels.noise and not self.channels.correction
+
+    @property
+    def source(self) -> Metric | Annotator:
+        """Whose numbers the readings are."""
+        return self.annotator if self.annotator is not None else self.metric
+
+    @property
+    def annotators(self) -> int:
+        """How many annotators answer in turn."""
+        return self.pool.size if self.pool is not None else self.readings
+
+    @property
+    def cost(self) -> float:
+        """The price of the answers about one text, in units of one rating."""
+        return self.annotator.cost * self.readings if self.annotator is not None else 0.0
+
+    def observe(self, quality: FloatArray, transition: Transition, address: Address) -> Observed:
+        """Returns what is said about n texts whose metric is `quality`, (n,)."""
+        readings, who = quality[:, None], np.zeros((len(quality), 1), np.int64)
+        answered = np.ones(readings.shape, np.bool_)
+        said: Arrays = {}
+        if self.annotator is not None:
+            readings, who, answered, said = self._ask(self.annotator, quality, transition, address)
+        noisy = self.channels.disturb(readings, address)
+        value = self.channels.correct(noisy, quality, who, address)
+        return Observed(value, _variance_of_mean(noisy), answered, said)
+
+    def _ask(
+        self, annotator: Annotator, quality: FloatArray, transition: Transition, address: Address
+    ) -> tuple[FloatArray, IntArray, BoolArray, Arrays]:
+        """Returns the readings, who gave them and which were given, (n, m) each, and all that was said."""
+        n, m, path = len(quality), self.readings, f"signal/{self.label}/annotator"
+        who: IntArray = np.broadcast_to(np.arange(m), (n, m))
+        if self.pool is not None:
+            group = transition.group_size if annotator.needs_group else 1
+            who = self.pool.choose(address.of(f"{path}/who").of_group(group), m)
+        elsewhere = address.of(f"{path}/eyes/elsewhere")
+        question = Question(
+            transition=transition,
+            quality=self._seen(transition, quality, who, address.of(f"{path}/eyes")),
+            who=who,
+            address=address.of(path),
+            see=lambda texts: self._seen(texts, None, *_repeated(who, elsewhere, len(texts))),
+        )
+        answer = annotator.answer(question)
+        answered = ~np.isnan(answer.readings)
+        said: Arrays = {
+            "readings": np.where(answered, answer.readings, 0.0),
+            "answered": answered,
+            "annotator": who.copy(),
+        }
+        return answer.readings, who, answered, {**answer.annotation, **said}
+
+    def _seen(self, texts: Transition, quality: FloatArray | None, who: IntArray, address: Address) -> FloatArray:
+        """Returns the quality of n texts as annotators see it, (n, m), from the true one, (n,), if it is known."""
+        metric, pool = self.metric, self.pool
+        if pool is not None and pool.taste and isinstance(metric, Blend):
+            seen: FloatArray = (pool.tastes[who] * metric.parts(texts)[:, None]).sum(axis=-1)
+        else:
+            true = metric.score(texts) if quality is None else quality
+            seen = np.repeat(true[:, None], who.shape[1], axis=1)
+        if pool is None:
+            return seen
+        span = metric.high - metric.low
+        return metric.low + span * pool.see((seen - metric.low) / span, who, address)
+
+
+def _repeated(who: IntArray, address: Address, count: int) -> tuple[IntArray, Address]:
+    """Returns who looks at `count` texts and from where, if these are the n texts' others, one batch after another."""
+    times = count // len(who)
+    return (who, address) if times == 1 else (np.tile(who, (times, 1)), address[np.tile(np.arange(len(who)), times)])
+
+
+def _readings(name: str, readings: Any) -> int:
+    if isinstance(readings, bool) or not isinstance(readings, int) or readings < 1:
+        raise ValueError(f"readings of annotator {name!r} must be a whole number of at least 1, got {readings!r}")
+    return readings
+
+
+def _make_pool(name: str, arguments: Any, metric: Metric, readings: int) -> Pool | None:
+    if arguments is None:
+        return None
+    what = f"the pool of annotator {name!r}"
+    if not isinstance(arguments, Mapping):
+        raise ValueError(f'{what} must be a mapping such as {{"size": 8, "bias": 0.1}}, got {arguments!r}')
+    check_arguments(what, Pool, arguments, given=1)
+    shares = metric.shares if isinstance(metric, Blend) else np.ones(1)
+    try:
+        pool = Pool(shares, **arguments)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{what}: {error}") from error
+    if pool.size < readings:
+        raise ValueError(f"{what} has {pool.size} people, who cannot give {readings} readings of each text")
+    return pool
+
+
+def _variance_of_mean(readings: FloatArray) -> FloatArray:
+    """Returns the variance of the mean of each row's readings, estimated from how they differ; 0 for one, (n,)."""
+    if readings.shape[1] == 1:
+        return np.zeros(len(readings))
+    given = ~np.isnan(readings)
+    count = np.maximum(given.sum(axis=1), 1)
+    mean = np.where(given, readings, 0.0).sum(axis=1) / count
+    squares = np.where(given, (readings - mean[:, None]) ** 2, 0.0).sum(axis=1)
+    variance: FloatArray = squares / np.maximum(count - 1, 1) / count
+    return variance
