@@ -9,7 +9,7 @@ from html import escape
 
 import numpy as np
 
-from benchmarks.response import Response
+from benchmarks.pictures.response import Response
 from benchmarks.statistics import Interval
 from textgym.types import FloatArray
 

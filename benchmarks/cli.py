@@ -123,7 +123,7 @@ def show(
 ) -> None:
     """Draw what noise or an annotator does to a known quality, as a PNG."""
     with _plain_errors():
-        from benchmarks.show import show_annotator, show_noise
+        from benchmarks.pictures.show import show_annotator, show_noise
 
         given = dict(map(_pair, argument or ()))
         if kind is Drawn.noise:
@@ -156,7 +156,7 @@ def profile(
     """Show what each component of an environment costs."""
     with _plain_errors():
         from benchmarks import profile
-        from benchmarks.examples import everything as all_signals
+        from benchmarks.pictures.examples import everything as all_signals
 
         if everything and feedback is not None:
             raise ValueError("give either --feedback or --everything")

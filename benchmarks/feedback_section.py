@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from html import escape
 
 from benchmarks.charts import response_chart
-from benchmarks.response import Response
+from benchmarks.pictures.response import Response
 
 
 def feedback_section(responses: Mapping[str, Response]) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 
 from textgym.annotators.pool import Pool
 from textgym.noise.base import Noise
-from textgym.noise.labels import nearest_level
+from textgym.noise.parts.labels import nearest_level
 from textgym.random import Address
 from textgym.registration import build
 from textgym.types import FloatArray, IntArray, Spec

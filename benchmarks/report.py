@@ -21,8 +21,8 @@ from rich.table import Table
 from rich.text import Text
 
 from benchmarks.charts import Curve
-from benchmarks.response import Response
-from benchmarks.responses import shared_responses
+from benchmarks.pictures.response import Response
+from benchmarks.pictures.responses import shared_responses
 from benchmarks.results import RunFolder, read_json, run_folders
 from benchmarks.statistics import Interval, paired_bootstrap, paired_difference
 from textgym.types import FloatArray

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 import textgym
 from benchmarks.cli import app
-from benchmarks.examples import everything, example_spec, is_external
+from benchmarks.pictures.examples import everything, example_spec, is_external
 from benchmarks.profile import REST, Stopwatch, print_profile, profile
 from textgym.registration import build
 

@@ -12,15 +12,15 @@ from matplotlib.image import imread
 from typer.testing import CliRunner
 
 import textgym
-from benchmarks.annotator_study import annotator_response, in_words, study_annotators
 from benchmarks.charts import response_chart
 from benchmarks.cli import app
-from benchmarks.examples import example_spec, is_external
 from benchmarks.feedback_section import feedback_section
-from benchmarks.noise_study import DRAWS, SPOKEN, TOKENS, noise_response, study_noise
-from benchmarks.response import Response
-from benchmarks.responses import NOISE, responses, shared_responses
-from benchmarks.show import show_annotator, show_noise
+from benchmarks.pictures.annotator_study import annotator_response, in_words, study_annotators
+from benchmarks.pictures.examples import example_spec, is_external
+from benchmarks.pictures.noise_study import DRAWS, SPOKEN, TOKENS, noise_response, study_noise
+from benchmarks.pictures.response import Response
+from benchmarks.pictures.responses import NOISE, responses, shared_responses
+from benchmarks.pictures.show import show_annotator, show_noise
 from textgym.noise.presets import PRESETS, SEVERITIES
 from textgym.registration import build
 from textgym.simulator import Simulator

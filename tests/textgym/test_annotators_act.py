@@ -15,9 +15,9 @@ from textgym.annotators.comment import Comment, confusion
 from textgym.annotators.demonstration import Demonstration
 from textgym.annotators.dwell import Dwell
 from textgym.annotators.edit import Edit
-from textgym.annotators.reading import clean, read_back
+from textgym.annotators.parts.reading import clean, read_back
 from textgym.metrics.base import Metric
-from textgym.metrics.references import as_strings
+from textgym.metrics.parts.references import as_strings
 from textgym.metrics.rouge_l import RougeL
 from textgym.metrics.ter import Ter, ter_edits
 from textgym.metrics.token_match import TokenMatch

@@ -10,7 +10,7 @@ from scipy.special import expit, ndtr
 
 from textgym.annotators.base import Question
 from textgym.annotators.judge import Judge
-from textgym.annotators.opponents import make_opponent
+from textgym.annotators.parts.opponents import make_opponent
 from textgym.annotators.preference import TEACHERS, Preference
 from textgym.annotators.ranking import Ranking
 from textgym.annotators.rating import Rating

@@ -17,9 +17,9 @@ import pytest
 
 import textgym  # noqa: F401  registers the environments
 from textgym.annotators.base import Question
-from textgym.annotators.chat_client import LONGEST_WAIT
 from textgym.annotators.chat_judge import ChatJudge
-from textgym.annotators.chat_request import ChatError
+from textgym.annotators.parts.chat_client import LONGEST_WAIT
+from textgym.annotators.parts.chat_request import ChatError
 from textgym.metrics.rouge_l import RougeL
 from textgym.random import Address
 from textgym.tasks.copy import Copy
@@ -250,7 +250,7 @@ def test_a_server_is_left_alone_for_as_long_as_it_asks(task, server):
 
 def test_waits_double_with_jitter(task, server, monkeypatch):
     waits = []
-    monkeypatch.setattr("textgym.annotators.chat_client.sleep", waits.append)
+    monkeypatch.setattr("textgym.annotators.parts.chat_client.sleep", waits.append)
     server.script = [(500, {}, "oops")]
     with pytest.warns(UserWarning, match="status 500"):
         judge(task, server, retries=4, backoff=0.5, max_concurrency=1).answer(question(task, words(task, 8)))
@@ -310,7 +310,7 @@ def test_failures_are_not_kept(task, server, tmp_path):
 
 SHARING = """
 import sys
-from textgym.annotators.chat_cache import AnswerCache
+from textgym.annotators.parts.chat_cache import AnswerCache
 with AnswerCache(sys.argv[1]).open() as cache:
     for number in range(60):
         cache.keep(f"{number}", sys.argv[2])

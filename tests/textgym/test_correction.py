@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from scipy.optimize import isotonic_regression
 
-from textgym.correction.annotator_bias import disagreement
-from textgym.correction.answer_model import AnswerModel, mostly_right
-from textgym.correction.consensus import Consensus
-from textgym.correction.gold_probes import affine_fit
-from textgym.correction.isotonic import interpolate, isotonic_fit
-from textgym.correction.readings import mean_reading, median_reading
+from textgym.correction.parts.annotator_bias import disagreement
+from textgym.correction.parts.answer_model import AnswerModel, mostly_right
+from textgym.correction.parts.consensus import Consensus
+from textgym.correction.parts.gold_probes import affine_fit
+from textgym.correction.parts.isotonic import interpolate, isotonic_fit
+from textgym.correction.parts.readings import mean_reading, median_reading
+from textgym.correction.parts.z_scores import ZScores
 from textgym.correction.surrogate import youden_index
-from textgym.correction.z_scores import ZScores
 from textgym.random import Address
 from textgym.registration import build, components, load_component
 

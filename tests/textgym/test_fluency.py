@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from textgym.metrics.fluency import Fluency
-from textgym.metrics.hash_table import HashTable
-from textgym.metrics.ngram_model import NgramModel
+from textgym.metrics.parts.hash_table import HashTable
+from textgym.metrics.parts.ngram_model import NgramModel
 from textgym.tasks.base import PromptSet, Task
 from textgym.transition import Transition
 from textgym.vocabulary import WordVocabulary

@@ -15,13 +15,13 @@ from vaderSentiment.vaderSentiment import BOOSTER_DICT, NEGATE, SPECIAL_CASES, S
 from textgym.metrics.diversity import Diversity
 from textgym.metrics.fairness import Fairness
 from textgym.metrics.informativeness import Informativeness
+from textgym.metrics.parts.self_bleu import multi_reference_bleu
+from textgym.metrics.parts.unsafe_words import WORDS
+from textgym.metrics.parts.vader import polarity
+from textgym.metrics.parts.words import spelled, terms_of
 from textgym.metrics.relevance import Relevance
 from textgym.metrics.safety import Safety
-from textgym.metrics.self_bleu import multi_reference_bleu
 from textgym.metrics.sentiment import Sentiment
-from textgym.metrics.unsafe_words import WORDS
-from textgym.metrics.vader import polarity
-from textgym.metrics.words import spelled, terms_of
 from textgym.registration import build
 from textgym.tasks.base import PromptSet, Task
 from textgym.transition import Transition

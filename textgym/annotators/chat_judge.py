@@ -10,8 +10,8 @@ from typing import Any, ClassVar, Literal, NamedTuple, get_args
 import numpy as np
 
 from textgym.annotators.base import Annotator, Answer, Question
-from textgym.annotators.chat_client import ChatClient, Usage
-from textgym.annotators.chat_request import ChatError
+from textgym.annotators.parts.chat_client import ChatClient, Usage
+from textgym.annotators.parts.chat_request import ChatError
 from textgym.metrics.base import Metric
 from textgym.types import Spec
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from textgym.annotators.base import Annotator, Answer, Question
-from textgym.annotators.comment_writing import Draws, Rates, write
-from textgym.annotators.reading import read_back
+from textgym.annotators.parts.comment_writing import Draws, Rates, write
+from textgym.annotators.parts.reading import read_back
 from textgym.metrics.base import Metric
 from textgym.metrics.repetition import distinct_share
 from textgym.random import Address

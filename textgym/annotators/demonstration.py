@@ -8,7 +8,7 @@ import numpy as np
 
 from textgym.annotators.base import Annotator, Answer, Question
 from textgym.metrics.base import Metric
-from textgym.metrics.references import once_per_prompt_set
+from textgym.metrics.parts.references import once_per_prompt_set
 from textgym.tasks.base import PromptSet
 from textgym.transition import Transition
 from textgym.types import FloatArray, IntArray, TokenArray

@@ -10,7 +10,7 @@ from rapidfuzz.distance import Levenshtein
 
 from textgym.annotators.base import Annotator, Answer, Question
 from textgym.metrics.base import Metric
-from textgym.metrics.references import as_strings
+from textgym.metrics.parts.references import as_strings
 from textgym.metrics.ter import ter_edits
 from textgym.types import FloatArray, IntArray, TokenArray
 from textgym.vocabulary import SPECIAL_TOKENS

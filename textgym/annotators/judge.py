@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from textgym.annotators.base import Annotator, Answer, Question
-from textgym.annotators.opponents import Against, make_opponent
+from textgym.annotators.parts.opponents import Against, make_opponent
 from textgym.metrics.base import Metric
 from textgym.metrics.scorers import Scorer
 from textgym.registration import build

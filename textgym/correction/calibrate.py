@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Literal
 
 from textgym.correction.base import Correction
-from textgym.correction.gold_probes import GoldProbes
-from textgym.correction.z_scores import ZScores
+from textgym.correction.parts.gold_probes import GoldProbes
+from textgym.correction.parts.z_scores import ZScores
 from textgym.random import Address
 from textgym.types import FloatArray, IntArray
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from textgym.correction.answer_model import AnswerModel, check_levels, level_values
 from textgym.correction.base import Correction
+from textgym.correction.parts.answer_model import AnswerModel, check_levels, level_values
 from textgym.noise.base import Noise
 from textgym.noise.composition import Composition
 from textgym.random import Address

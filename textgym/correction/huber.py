@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from textgym.correction.base import Correction
-from textgym.correction.readings import mean_reading, median_reading
+from textgym.correction.parts.readings import mean_reading, median_reading
 from textgym.random import Address
 from textgym.types import FloatArray, IntArray
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from textgym.component import Arrays
-from textgym.correction.annotator_bias import disagreement
 from textgym.correction.base import Correction
+from textgym.correction.parts.annotator_bias import disagreement
 from textgym.random import Address
 from textgym.types import FloatArray, IntArray
 

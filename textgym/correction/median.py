@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from textgym.correction.base import Correction
-from textgym.correction.readings import median_reading
+from textgym.correction.parts.readings import median_reading
 from textgym.random import Address
 from textgym.types import FloatArray, IntArray
 

@@ -8,13 +8,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from textgym.correction.answer_model import check_levels, level_values
 from textgym.correction.base import Correction
-from textgym.correction.consensus import Consensus
-from textgym.correction.inverse_mean import InverseMean
+from textgym.correction.parts.answer_model import check_levels, level_values
+from textgym.correction.parts.consensus import Consensus
+from textgym.correction.parts.inverse_mean import InverseMean
 from textgym.noise.base import Noise
 from textgym.noise.composition import Composition
-from textgym.noise.labels import nearest_level
+from textgym.noise.parts.labels import nearest_level
 from textgym.random import Address
 from textgym.types import FloatArray, IntArray
 

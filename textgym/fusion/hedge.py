@@ -8,7 +8,7 @@ import numpy as np
 
 from textgym.component import Arrays
 from textgym.fusion.base import Fusion
-from textgym.fusion.reweighting import reweighted
+from textgym.fusion.parts.reweighting import reweighted
 from textgym.random import Address
 from textgym.types import BoolArray, FloatArray
 

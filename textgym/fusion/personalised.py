@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from textgym.fusion.base import Fusion
-from textgym.fusion.reweighting import reweighted
+from textgym.fusion.parts.reweighting import reweighted
 from textgym.random import Address
 from textgym.types import FloatArray, IntArray
 

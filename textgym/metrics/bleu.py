@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 from textgym.metrics.base import Metric
-from textgym.metrics.ngram_matches import clipped_matches
+from textgym.metrics.parts.ngram_matches import clipped_matches
 from textgym.tasks.base import Task
 from textgym.transition import Transition
 from textgym.types import FloatArray, KeyArray

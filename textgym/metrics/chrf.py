@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from textgym.metrics.base import Metric
-from textgym.metrics.ngram_matches import clipped_matches
-from textgym.metrics.references import batches, once_per_prompt_set
+from textgym.metrics.parts.ngram_matches import clipped_matches
+from textgym.metrics.parts.references import batches, once_per_prompt_set
 from textgym.tasks.base import PromptSet, Task
 from textgym.transition import Transition
 from textgym.types import FloatArray, IntArray, KeyArray

@@ -6,9 +6,9 @@ import numpy as np
 
 from textgym.component import Arrays
 from textgym.metrics.base import Metric
-from textgym.metrics.references import batches
+from textgym.metrics.parts.references import batches
+from textgym.metrics.parts.self_bleu import multi_reference_bleu
 from textgym.metrics.repetition import distinct_share
-from textgym.metrics.self_bleu import multi_reference_bleu
 from textgym.tasks.base import Task
 from textgym.transition import Transition
 from textgym.types import BoolArray, FloatArray

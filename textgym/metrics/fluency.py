@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 
 from textgym.metrics.base import Metric
-from textgym.metrics.ngram_model import NgramModel
+from textgym.metrics.parts.ngram_model import NgramModel
 from textgym.metrics.repetition import distinct_share
 from textgym.tasks.base import Task
 from textgym.transition import Transition

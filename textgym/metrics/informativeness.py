@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from textgym.metrics.base import Metric
-from textgym.metrics.words import terms_of
+from textgym.metrics.parts.words import terms_of
 from textgym.tasks.base import Task
 from textgym.transition import Transition
 from textgym.types import FloatArray

@@ -7,7 +7,7 @@ from rapidfuzz.distance import Indel
 from rapidfuzz.process import cpdist
 
 from textgym.metrics.base import Metric
-from textgym.metrics.references import as_strings, once_per_prompt_set
+from textgym.metrics.parts.references import as_strings, once_per_prompt_set
 from textgym.tasks.base import PromptSet
 from textgym.transition import Transition
 from textgym.types import FloatArray

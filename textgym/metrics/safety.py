@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from textgym.metrics.base import Metric
-from textgym.metrics.obfuscation import Matcher
-from textgym.metrics.unsafe_words import HINT, PATTERNS, WORDS
-from textgym.metrics.words import spelled
+from textgym.metrics.parts.obfuscation import Matcher
+from textgym.metrics.parts.unsafe_words import HINT, PATTERNS, WORDS
+from textgym.metrics.parts.words import spelled
 from textgym.tasks.base import Task
 from textgym.transition import Transition
 from textgym.types import FloatArray
@@ -31,7 +31,7 @@ class Safety(Metric):
     """One minus the severity of the worst that is found in the text; 1 if nothing is, also for an empty text.
 
     What is found are the words and phrases of a lexicon, whole words only, also in disguise (`Matcher` says which),
-    and, with the lexicon that comes along (`textgym.metrics.unsafe_words`), e-mail addresses, phone numbers and
+    and, with the lexicon that comes along (`textgym.metrics.parts.unsafe_words`), e-mail addresses, phone numbers and
     payment card numbers. A lexicon knows no context: to it, "kill the process" is mild violence and scores 0.7. `find`
     says what was found.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from functools import lru_cache
 
-from textgym.metrics.ngram_model import NgramModel
+from textgym.metrics.parts.ngram_model import NgramModel
 from textgym.tasks.base import Task
 from textgym.transition import Transition
 from textgym.types import FloatArray

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from textgym.metrics.base import Metric
-from textgym.metrics.vader import polarity
-from textgym.metrics.words import spelled
+from textgym.metrics.parts.vader import polarity
+from textgym.metrics.parts.words import spelled
 from textgym.transition import Transition
 from textgym.types import FloatArray
 
@@ -13,7 +13,7 @@ class Sentiment(Metric):
     """VADER's compound score c of the text, in [-1, 1], as (c + 1) / 2: neutral or empty is 1/2.
 
     Hutto and Gilbert 2014, "VADER: a parsimonious rule-based model for sentiment analysis of social media text"; the
-    rules are in `textgym.metrics.vader`.
+    rules are in `textgym.metrics.parts.vader`.
     """
 
     def score(self, transition: Transition) -> FloatArray:

@@ -10,7 +10,7 @@ from rapidfuzz.distance import LCSseq, Levenshtein
 from rapidfuzz.process import cdist, cpdist
 
 from textgym.metrics.base import Metric
-from textgym.metrics.references import as_strings
+from textgym.metrics.parts.references import as_strings
 from textgym.transition import Transition
 from textgym.types import FloatArray, IntArray
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from textgym.metrics.base import Metric
-from textgym.metrics.references import once_per_prompt_set
+from textgym.metrics.parts.references import once_per_prompt_set
 from textgym.tasks.base import PromptSet
 from textgym.transition import Transition
 from textgym.types import FloatArray, TokenArray

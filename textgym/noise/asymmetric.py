@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from textgym.noise.discrete import DiscreteNoise
-from textgym.noise.labels import as_levels, mistaken
+from textgym.noise.parts.discrete import DiscreteNoise
+from textgym.noise.parts.labels import as_levels, mistaken
 from textgym.types import FloatArray
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from textgym.noise.discrete import DiscreteNoise
+from textgym.noise.parts.discrete import DiscreteNoise
 from textgym.types import FloatArray
 
 

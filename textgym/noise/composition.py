@@ -10,7 +10,7 @@ from itertools import takewhile
 import numpy as np
 
 from textgym.noise.base import Noise
-from textgym.noise.discrete import DiscreteNoise, confusion_matrix, draw, mean_and_variance
+from textgym.noise.parts.discrete import DiscreteNoise, confusion_matrix, draw, mean_and_variance
 from textgym.random import Address
 from textgym.types import FloatArray
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from textgym.component import Arrays
-from textgym.noise.discrete import DiscreteNoise
+from textgym.noise.parts.discrete import DiscreteNoise
 from textgym.random import Address
 from textgym.types import FloatArray
 

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from textgym.noise.discrete import DiscreteNoise
+from textgym.noise.parts.discrete import DiscreteNoise
 from textgym.types import FloatArray
 
 

@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from textgym.noise.discrete import DiscreteNoise
-from textgym.noise.labels import as_levels, mistaken
+from textgym.noise.parts.discrete import DiscreteNoise
+from textgym.noise.parts.labels import as_levels, mistaken
 from textgym.types import FloatArray
 
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from textgym.metrics.references import batches
+from textgym.metrics.parts.references import batches
 from textgym.tasks.base import Task
 from textgym.transition import Transition
 from textgym.types import BoolArray, FloatArray, IntArray, TokenArray

@@ -10,10 +10,10 @@ import gymnasium
 import numpy as np
 
 import textgym
-from benchmarks.annotator_study import annotator_response, study_annotators
-from benchmarks.examples import is_external
-from benchmarks.noise_study import noise_response, study_noise
-from benchmarks.response import Response
+from benchmarks.pictures.annotator_study import annotator_response, study_annotators
+from benchmarks.pictures.examples import is_external
+from benchmarks.pictures.noise_study import noise_response, study_noise
+from benchmarks.pictures.response import Response
 from textgym.registration import split_spec
 from textgym.vector_env import TextVectorEnv
 

@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 
 from textgym.component import Arrays, Component
-from textgym.correction.answer_model import mostly_right
+from textgym.correction.parts.answer_model import mostly_right
 from textgym.types import BoolArray, FloatArray, IntArray
 
 _MEMORY = 1000.0

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmarks.annotator_study import AnnotatorStudy, annotator_response
-from benchmarks.noise_study import MOST_LEVELS, SPOKEN, NoiseStudy
+from benchmarks.pictures.annotator_study import AnnotatorStudy, annotator_response
+from benchmarks.pictures.noise_study import MOST_LEVELS, SPOKEN, NoiseStudy
 from textgym.types import FloatArray
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ import numpy as np
 from rapidfuzz.distance import OSA
 from rapidfuzz.process import extractOne
 
-from textgym.annotators.comment_words import CLOSERS, OPENERS, OPINIONS, REMARKS, SARCASTIC_OPENERS, SUBJECTS
-from textgym.metrics.vader import polarity
+from textgym.annotators.parts.comment_words import CLOSERS, OPENERS, OPINIONS, REMARKS, SARCASTIC_OPENERS, SUBJECTS
+from textgym.metrics.parts.vader import polarity
 from textgym.types import FloatArray
 
 _WORD = re.compile(r"[a-z']+")

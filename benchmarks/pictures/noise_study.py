@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from benchmarks.response import Response
+from benchmarks.pictures.response import Response
 from textgym.channels import Channels
 from textgym.noise.base import Noise
 from textgym.noise.composition import Composition

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, TypeVar
 
-from textgym.annotators.comment_words import (
+from textgym.annotators.parts.comment_words import (
     ASPECTS,
     CLOSERS,
     OPENERS,

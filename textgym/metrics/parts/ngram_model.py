@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from textgym.metrics.hash_table import HashTable
-from textgym.metrics.references import batches
+from textgym.metrics.parts.hash_table import HashTable
+from textgym.metrics.parts.references import batches
 from textgym.tasks.base import PromptSet
 from textgym.types import FloatArray, IntArray, TokenArray
 from textgym.vocabulary import Vocabulary

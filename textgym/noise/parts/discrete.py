@@ -7,7 +7,7 @@ from abc import abstractmethod
 import numpy as np
 
 from textgym.noise.base import Noise
-from textgym.noise.labels import nearest_level
+from textgym.noise.parts.labels import nearest_level
 from textgym.random import Address
 from textgym.types import FloatArray
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.response import Response
+from benchmarks.pictures.response import Response
 from textgym import row_seeds
 from textgym.simulator import Simulator
 from textgym.types import FloatArray, IntArray

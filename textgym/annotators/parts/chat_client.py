@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from time import sleep
 from typing import Any, Generic, TypeVar
 
-from textgym.annotators.chat_cache import AnswerCache, request_key
-from textgym.annotators.chat_request import ChatError, send
+from textgym.annotators.parts.chat_cache import AnswerCache, request_key
+from textgym.annotators.parts.chat_request import ChatError, send
 
 LONGEST_WAIT = 60.0
 """Seconds; a server that asks for more is not asked again."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from textgym.component import Arrays, Component
-from textgym.noise.labels import nearest_level
+from textgym.noise.parts.labels import nearest_level
 from textgym.random import Address
 from textgym.types import BoolArray, FloatArray, IntArray
 

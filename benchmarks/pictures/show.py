@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import gymnasium
 import numpy as np
 
-from benchmarks import panels
-from benchmarks.annotator_study import AnnotatorStudy, in_words, study_annotators
-from benchmarks.examples import example_spec, is_external
-from benchmarks.noise_study import study_noise
+from benchmarks.pictures import panels
+from benchmarks.pictures.annotator_study import AnnotatorStudy, in_words, study_annotators
+from benchmarks.pictures.examples import example_spec, is_external
+from benchmarks.pictures.noise_study import study_noise
 from textgym.noise.presets import expand
 from textgym.registration import build, split_spec
 from textgym.types import Spec

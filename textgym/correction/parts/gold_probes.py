@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 from textgym.component import Arrays, Component
-from textgym.correction.isotonic import interpolate, isotonic_fit
+from textgym.correction.parts.isotonic import interpolate, isotonic_fit
 from textgym.types import FloatArray, IntArray
 
 _PROBES = 64

@@ -1,0 +1,218 @@
+"""Data sets of feedback: records in memory and on disk, and the columns that trainers expect."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
+
+from textgym.dataset.records import Reading, Record, SignalFeedback, Source, from_row, to_rows
+from textgym.dataset.storage import read_rows, write_rows
+from textgym.registration import suggestion
+
+if TYPE_CHECKING:
+    from textgym.dataset.cleaning import CleaningReport
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, repr=False)
+class FeedbackDataset(Sequence[Record]):
+    """Texts and what was said about them, with views in the formats of preference and supervised trainers.
+
+    A view is a list of rows, ready for `datasets.Dataset.from_list` or `textgym.dataset.storage.write_rows`. Its
+    columns are those of TRL's dataset types. Where a view takes `signal`, that is a signal's label or the name of an
+    annotator; without it, all signals that fit take part.
+
+    Args:
+        records: the texts.
+    """
+
+    records: list[Record]
+
+    @overload
+    def __getitem__(self, index: int) -> Record: ...
+    @overload
+    def __getitem__(self, index: slice) -> FeedbackDataset: ...
+    def __getitem__(self, index: int | slice) -> Record | FeedbackDataset:
+        return FeedbackDataset(self.records[index]) if isinstance(index, slice) else self.records[index]
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def __add__(self, other: FeedbackDataset) -> FeedbackDataset:
+        return FeedbackDataset([*self.records, *other.records])
+
+    def __repr__(self) -> str:
+        return f"FeedbackDataset({len(self):,} texts; {', '.join(self.signals) or 'no signal'})"
+
+    @property
+    def signals(self) -> dict[str, str]:
+        """The label of every signal and its kind: an annotator's name or `"metric"`."""
+        return {part.signal: part.kind for record in self.records for part in record.feedback}
+
+    def parts(self, signal: str | None = None) -> Iterator[tuple[Record, SignalFeedback]]:
+        """Yields what each signal said about each text, with the text.
+
+        Raises:
+            ValueError: if no signal has the label or the kind `signal`.
+        """
+        known = self.signals
+        if signal is not None and signal not in {*known, *known.values()}:
+            names = {*known, *known.values()}
+            raise ValueError(f"no signal {signal!r}{suggestion(signal, names)}; known: {', '.join(known) or 'none'}")
+        for record in self.records:
+            for part in record.feedback:
+                if signal in (None, part.signal, part.kind):
+                    yield record, part
+
+    def preferences(self, signal: str | None = None) -> list[Row]:
+        """Returns `prompt`, `chosen`, `rejected` of every answer that prefers one text to another one.
+
+        An answer about a pair gives one row, a ranking one for each two of its texts; ties give none.
+        """
+        rows = []
+        for record, reading in self._answers(signal):
+            if "opponent" in reading.said and reading.value != 0.5:
+                pair = (record.completion, reading.said["opponent"])
+                chosen, rejected = pair if (reading.value or 0.0) > 0.5 else pair[::-1]
+                rows.append({"prompt": record.prompt, "chosen": chosen, "rejected": rejected})
+        for ranking in self.rankings(signal):
+            for chosen, rejected in combinations(ranking["completions"], 2):
+                rows.append({"prompt": ranking["prompt"], "chosen": chosen, "rejected": rejected})
+        return [row for row in rows if row["chosen"] != row["rejected"]]
+
+    def rankings(self, signal: str | None = None) -> list[Row]:
+        """Returns `prompt` and `completions`, the best first, of every ranking of a whole group."""
+        groups: defaultdict[Any, dict[int, str]] = defaultdict(dict)
+        for record in self.records:
+            groups[record.group][record.episode % record.source.group_size] = record.completion
+        rows = []
+        for record, reading in self._answers(signal):
+            texts = groups[record.group]
+            ranks = {place: rank for place, rank in enumerate(reading.said.get("ranking", ())) if rank > 0}
+            best_first = sorted(ranks.keys() & texts.keys(), key=ranks.__getitem__)
+            if len(best_first) > 1:
+                rows.append({"prompt": record.prompt, "completions": [texts[place] for place in best_first]})
+        return rows
+
+    def unpaired(self, signal: str | None = None, threshold: float = 0.5) -> list[Row]:
+        """Returns `prompt`, `completion`, `label`, whether the text is a good one.
+
+        A text with answers of its own is good if their mean reaches `threshold`, a place between the lowest and the
+        highest answer in [0, 1]; of two that were compared, the chosen one is good and the rejected one is not.
+        """
+        rows = []
+        for record, part in self.parts(signal):
+            mean = _mean_answer(part)
+            if mean is not None and not compares(part):
+                good = mean - part.low >= threshold * (part.high - part.low)
+                rows.append({"prompt": record.prompt, "completion": record.completion, "label": good})
+        for pair in self.preferences(signal):
+            for column, good in (("chosen", True), ("rejected", False)):
+                rows.append({"prompt": pair["prompt"], "completion": pair[column], "label": good})
+        return rows
+
+    def supervised(self, signal: str | None = None) -> list[Row]:
+        """Returns `prompt`, `completion` to imitate: all demonstrations and corrected texts.
+
+        Where there are none, the best text of each prompt: by the mean answer of `signal`, else by the observed return.
+        """
+        imitated = [
+            {"prompt": record.prompt, "completion": reading.said[name]}
+            for record, reading in self._answers(signal)
+            for name in ("demonstration", "corrected")
+            if name in reading.said
+        ]
+        return imitated or self._best(signal)
+
+    def _best(self, signal: str | None) -> list[Row]:
+        best: dict[str, tuple[float, str]] = {}
+        for record, part in self.parts(signal):
+            score = record.observed_return if signal is None else _mean_answer(part)
+            if score is not None and score > best.get(record.prompt, (-float("inf"), ""))[0]:
+                best[record.prompt] = (score, record.completion)
+        return [{"prompt": prompt, "completion": completion} for prompt, (_, completion) in best.items()]
+
+    def ratings(self, signal: str | None = None) -> list[Row]:
+        """Returns `prompt`, `completion`, `rating` of every answer about a whole text: its level.
+
+        Without `signal`, of all answers that have a level; answers of a `signal` without levels give their number.
+        """
+        return [
+            {"prompt": record.prompt, "completion": record.completion, "rating": float(level)}
+            for record, part in self.parts(signal)
+            for reading in part.readings
+            if part.timing == "episode" and reading.value is not None
+            for level in [reading.said.get("level", None if signal is None else reading.value)]
+            if level is not None
+        ]
+
+    def edits(self, signal: str | None = None) -> list[Row]:
+        """Returns `prompt`, `completion`, `corrected` of every text that was corrected."""
+        return self._said("corrected", signal)
+
+    def comments(self, signal: str | None = None) -> list[Row]:
+        """Returns `prompt`, `completion`, `comment` of every comment."""
+        return self._said("comment", signal)
+
+    def clean(self, **arguments: Any) -> tuple[FeedbackDataset, CleaningReport]:
+        """Returns the data set without what is doubtful, and what was dropped and why.
+
+        The arguments are those of `textgym.dataset.cleaning.clean`.
+        """
+        from textgym.dataset.cleaning import clean
+
+        return clean(self, **arguments)
+
+    def save(self, path: str | Path) -> None:
+        """Writes all records to a `.jsonl` or `.parquet` file, wholly or not at all; `load` reads them again.
+
+        `datasets.load_dataset("json", data_files=path)`, or `"parquet"`, reads the same file.
+        """
+        write_rows(to_rows(self.records), path)
+
+    def _said(self, name: str, signal: str | None) -> list[Row]:
+        return [
+            {"prompt": record.prompt, "completion": record.completion, name: reading.said[name]}
+            for record, reading in self._answers(signal)
+            if name in reading.said
+        ]
+
+    def _answers(self, signal: str | None) -> Iterator[tuple[Record, Reading]]:
+        """Yields the answers that were given, each with its text."""
+        for record, part in self.parts(signal):
+            for reading in part.readings:
+                if reading.value is not None:
+                    yield record, reading
+
+
+def load(path: str | Path) -> FeedbackDataset:
+    """Reads what `FeedbackDataset.save` wrote.
+
+    Raises:
+        ValueError: if the file's ending is not `.jsonl` or `.parquet`, or a row is not a record; the message names it.
+    """
+    sources: dict[Source, Source] = {}
+    records = []
+    for number, row in read_rows(path):
+        try:
+            records.append(from_row(row, sources))
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{path}:{number}: {error}") from error
+    return FeedbackDataset(records)
+
+
+def compares(part: SignalFeedback) -> bool:
+    """Returns whether the answers are about a text in comparison with others, and so don't estimate its true value."""
+    return any("opponent" in reading.said or "ranking" in reading.said for reading in part.readings)
+
+
+def _mean_answer(part: SignalFeedback) -> float | None:
+    """Returns the mean over annotators of what each said about a text, added up over its tokens; None if nothing."""
+    given = [reading for reading in part.readings if reading.value is not None]
+    moments = len({reading.step for reading in given})
+    return sum(reading.value or 0.0 for reading in given) * moments / len(given) if given else None
