@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
-from typing import Annotated
+from typing import Annotated, Any
 
 import gymnasium
 import numpy as np
@@ -34,6 +34,7 @@ from agents.backbone import Backbone
 from agents.policy import TransformerPolicy
 from agents.rollout_buffer import SequenceRolloutBuffer
 from agents.vec_env import make_vec_env
+from benchmarks.pictures.examples import everything
 from textgym.tasks.base import SPLITS, PromptSet, Task
 from textgym.transition import Transition
 from textgym.types import FloatArray
@@ -78,16 +79,17 @@ def make_words_env(rows: int) -> VecEnv:
     return make_vec_env(ENV_ID, n_envs=rows, seed=0)
 
 
-def env_speed(env_id: str, rows: int, mode: str, seconds: float) -> Callable[[], float]:
+def env_speed(env_id: str, rows: int, mode: str, seconds: float, **env_kwargs: Any) -> Callable[[], float]:
     """Returns a function that writes random tokens for some seconds and returns tokens per second.
 
     Args:
-        env_id: the environment, with its default feedback.
+        env_id: the environment.
         rows: how many texts at once.
         mode: Gymnasium's vectorization mode.
         seconds: how long each call lasts.
+        **env_kwargs: the environment's further arguments; by default it has its own feedback.
     """
-    env = gymnasium.make_vec(env_id, num_envs=rows, vectorization_mode=mode)
+    env = gymnasium.make_vec(env_id, num_envs=rows, vectorization_mode=mode, **env_kwargs)
     simulator = gymnasium.make(env_id).get_wrapper_attr("simulator")
     writable = np.flatnonzero(simulator.vocabulary.writable)
     actions = np.random.default_rng(0).choice(writable, (1024, rows))
@@ -282,6 +284,8 @@ def measure(
     for size in sizes:
         (speed,) = interleaved(env_speed(env_id, size, "vector_entry_point", seconds), repeats=repeats)
         keep(**{f"env_steps_per_second_{size}": speed})
+    everywhere = env_speed(env_id, max(sizes), "vector_entry_point", seconds, **everything())
+    keep(all_components_steps_per_second=interleaved(everywhere, repeats=repeats)[0])
     modes = [env_speed(env_id, rows, mode, seconds) for mode in ("vector_entry_point", "sync")]
     ours, sync = interleaved(*modes, repeats=repeats)
     keep(vector_over_sync=ours / sync)

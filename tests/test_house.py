@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from textgym.registration import ENVIRONMENTS
+from textgym.registration import COMPONENTS, ENVIRONMENTS
 
 ROOT = Path(__file__).parent.parent
 BLOCKS = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
@@ -36,6 +36,12 @@ def test_readme_block_runs(number, tmp_path):
 
 def test_readme_has_blocks():
     assert len(BLOCKS) >= 3
+
+
+@pytest.mark.parametrize("kind", ["metrics", "annotators", "noise", "correction", "fusion"])
+def test_readme_lists_every_component(kind):
+    (row,) = re.findall(rf"^\| {kind} \| (.*) \|$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert row == ", ".join(f"`{name}`" for name in sorted(COMPONENTS[kind]))
 
 
 def test_an_annotator_of_another_package_is_found_and_obeys_the_laws(tmp_path):

@@ -156,9 +156,9 @@ class Feedback:
             if not len(view.rows):
                 continue
             quality = scores[id(signal.metric)]
-            clean_signals[view.rows, i] = quality
+            clean_signals[view.places(n), i] = quality
             if signal.plain:
-                observed_signals[view.rows, i], mask[view.rows, i] = quality, True
+                observed_signals[view.places(n), i], mask[view.places(n), i] = quality, True
                 continue
             if signal.annotator is not None and signal.metric.timing in asked:
                 chosen = np.flatnonzero(asked[signal.metric.timing])
@@ -166,10 +166,10 @@ class Feedback:
                 if not len(view.rows):
                     continue
             observed = signal.observe(quality, view.texts, view.address)
-            given = ~np.isnan(observed.value)
-            mask[view.rows, i] = given
-            observed_signals[view.rows, i] = np.where(given, observed.value, 0.0)
-            variance[view.rows, i] = observed.variance
+            given, places = ~np.isnan(observed.value), view.places(n)
+            mask[places, i] = given
+            observed_signals[places, i] = np.where(given, observed.value, 0.0)
+            variance[places, i] = observed.variance
             if signal.annotator is not None:
                 annotation[signal.label] = observed.said, view.rows
                 self._costs.charge(view.address.rows, signal.cost)
@@ -280,6 +280,10 @@ class _View(NamedTuple):
     rows: IntArray
     texts: Transition
     address: Address
+
+    def places(self, n: int) -> IntArray | slice:
+        """Returns the places of the rows among n: a slice, which is faster, where they are all."""
+        return slice(None) if len(self.rows) == n else self.rows
 
     def part(self, chosen: IntArray) -> _View:
         """Returns some of the rows, by their place in this view."""

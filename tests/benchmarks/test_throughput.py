@@ -79,6 +79,7 @@ def test_everything_is_measured():
     names = {
         "env_steps_per_second_1",
         "env_steps_per_second_2",
+        "all_components_steps_per_second",
         "vector_over_sync",
         "import_seconds",
         "import_megabytes",
