@@ -43,6 +43,8 @@ class TextEnv(gymnasium.Env[Observation, np.int64]):
     ## Arguments
     Args:
         task: the name or spec of a task.
+        difficulty: `"easy"`, `"medium"` or `"hard"`, where the task has such presets of its arguments. Default: the
+            task's own defaults.
         split: `"train"`, `"validation"` or `"test"`.
         feedback: the signals: names or specs of metrics and annotators, each with an optional `weight`, `noise` and
             `correction`. Default: the task's own.

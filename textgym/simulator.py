@@ -49,11 +49,25 @@ def _shared_task(spec: str) -> Task:
     return task
 
 
-def make_task(spec: Spec, **arguments: Any) -> Task:
-    """Returns the task of a spec; environments of one process that ask for the same one share it."""
+def make_task(spec: Spec, difficulty: str | None = None, **arguments: Any) -> Task:
+    """Returns the task of a spec; environments of one process that ask for the same one share it.
+
+    Args:
+        spec: its name or spec.
+        difficulty: one of the task's presets, whose arguments it takes where no others are given.
+        **arguments: its arguments.
+
+    Raises:
+        ValueError: if there is no such task, preset or argument.
+    """
     name, given = split_spec("tasks", spec)
+    presets = getattr(load_component("tasks", name), "presets", {})
+    if difficulty is not None and difficulty not in presets:
+        known = ", ".join(presets) or "none"
+        raise ValueError(f"difficulty of the task {name!r} must be one of {known}, got {difficulty!r}")
+    preset = presets[difficulty] if difficulty is not None else {}
     try:
-        return _shared_task(json.dumps({**given, **arguments, "name": name}, sort_keys=True))
+        return _shared_task(json.dumps({**preset, **given, **arguments, "name": name}, sort_keys=True))
     except TypeError as error:
         raise ValueError(f"the arguments of a task must be plain data that fits in JSON: {error}") from error
 
@@ -90,6 +104,7 @@ class Simulator:
         num_rows: int,
         *,
         task: Spec,
+        difficulty: str | None = None,
         split: str = "train",
         feedback: Sequence[Spec] | None = None,
         fusion: Spec = "fixed",
@@ -108,7 +123,7 @@ class Simulator:
         if group_size < 1:
             raise ValueError(f"group_size must be at least 1, got {group_size}")
         _check_names(task, task_arguments)
-        self.task = make_task(task, **task_arguments)
+        self.task = make_task(task, difficulty, **task_arguments)
         self.max_new_tokens = self.task.max_new_tokens if max_new_tokens is None else max_new_tokens
         if self.max_new_tokens < 1:
             raise ValueError(f"max_new_tokens must be at least 1, got {max_new_tokens}")

@@ -75,7 +75,7 @@ def reward_function(
     to call. With `group_size=K`, K must divide TRL's `num_generations`, whose texts come in runs for the same prompt.
 
     Example:
-        reward = textgym.trl("textgym/Docstring-v0")
+        reward = textgym.reward_function("textgym/Docstring-v0")
         trainer = GRPOTrainer(model, reward_funcs=reward, train_dataset=Dataset.from_list(reward.prompts()))
 
     Args:

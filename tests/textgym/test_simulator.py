@@ -188,9 +188,10 @@ def test_rendering_shows_prompt_text_and_pay():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"nose": []}, r"unknown argument 'nose' \(did you mean 'noise'\?\); known to every environment: task, split"),
+        ({"nose": []}, r"unknown argument 'nose' \(did you mean 'noise'\?\); known to every environment: task, difficulty, split"),
         ({"lenght": 3}, r"unknown argument 'lenght' \(did you mean 'length'\?\)"),
         ({"length": 0}, "length must be at least 1"),
+        ({"difficulty": "impossible"}, "difficulty of the task 'copy' must be one of .*, got 'impossible'"),
         ({"split": "dev"}, "split must be one of train, validation, test, got 'dev'"),
         ({"feedback": ["rogue_l"]}, "unknown signal 'rogue_l' in feedback; known metrics and annotators: .*rouge_l"),
         ({"feedback": []}, "feedback must name at least one signal"),

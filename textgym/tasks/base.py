@@ -87,7 +87,10 @@ class Task(ABC):
         max_reply_tokens: how many tokens the other side may write in all; 0 where nobody answers.
         default_feedback: the signals of an environment that names none.
         default_noise: the noise on the sum of an environment that names none.
+        presets: arguments by difficulty, `"easy"`, `"medium"` and `"hard"`, where the task has them.
+        swept: the argument that makes it harder, where one is singled out to be swept.
         optimal_return: the highest expected gold return, where it is known.
+        random_return: the expected gold return of uniformly random writable tokens, where it is known.
     """
 
     vocabulary: Vocabulary
@@ -95,7 +98,10 @@ class Task(ABC):
     max_reply_tokens: int = 0
     default_feedback: ClassVar[Sequence[Spec]] = ()
     default_noise: ClassVar[Sequence[Spec]] = ()
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    swept: ClassVar[str | None] = None
     optimal_return: float | None = None
+    random_return: float | None = None
 
     @abstractmethod
     def make_prompt_set(self, split: str) -> PromptSet:
