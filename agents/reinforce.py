@@ -24,6 +24,7 @@ from agents.callbacks import ReturnsCallback
 from agents.policy import TransformerPolicy
 from agents.text_buffer import TextBuffer, Texts
 from textgym.correction.base import Correction
+from textgym.feedback import Feedback
 from textgym.types import FloatArray, IntArray
 
 Baseline = Literal["none", "moving_average", "value", "leave_one_out", "group_normalised"]
@@ -45,8 +46,8 @@ class REINFORCE(OnPolicyAlgorithm):
     written before is then from a policy some updates older, so let `n_steps` be at least as long as a text or a group.
     Both endings of a text count as its end, so nothing is bootstrapped.
 
-    Where the environment pays feedback, a text about which nothing was observed teaches nothing: it has no advantage
-    and is left out of the baselines.
+    Where the environment pays feedback, a text about which nothing was observed teaches nothing of it: it has no
+    advantage, is left out of the baselines, and is not shown to the value head.
 
     Args:
         policy: `TransformerPolicy` or its name.
@@ -182,9 +183,9 @@ class REINFORCE(OnPolicyAlgorithm):
             )
 
         self._pays_feedback = simulator.reward_kind == "feedback"
-        parts = simulator.feedback.components.values()
-        affine = [type(part).__name__ for part in parts if isinstance(part, Correction) and part.affine]
-        if affine and self.baseline == "group_normalised":
+        affine = [type(part).__name__ for part in _last_correctors(simulator.feedback) if part.affine]
+        once = not simulator.feedback.every_step  # else a shift counts once for each token, and texts differ in length
+        if affine and once and self._pays_feedback and self.baseline == "group_normalised":
             warnings.warn(
                 f"{affine[0]} shifts and scales every reading alike, and advantages that are normalised within a group "
                 "undo that: the correction changes nothing here",
@@ -235,7 +236,7 @@ class REINFORCE(OnPolicyAlgorithm):
                 return False
             self._update_info_buffer(infos, dones)
             feedback = np.array([info["corrected_reward"] for info in infos] if self.alpha else np.zeros(env.num_envs))
-            seen = np.array([not self._pays_feedback or info["observed_mask"].any() for info in infos])
+            seen = (rewards != 0) | [not self._pays_feedback or info["observed_mask"].any() for info in infos]
             rollout_buffer.add(observations, actions, rewards, feedback, values, seen, dones)  # type: ignore[arg-type]
         callback.update_locals(locals())
         callback.on_rollout_end()
@@ -282,12 +283,13 @@ class REINFORCE(OnPolicyAlgorithm):
         for rows in _batches(texts, self.batch_size):
             mask = torch.from_numpy(texts.mask[rows]).to(self.device)  # (b, T)
             log_probs, reference, values, chosen = self._score(texts, rows, mask)  # (M, V) twice, (M,) twice
-            advantage, target = (
-                torch.from_numpy(part[rows]).to(self.device, torch.float32)[mask] for part in (advantages, targets)
+            advantage, target, seen = (
+                torch.from_numpy(part[rows]).to(self.device, torch.float32)[mask]
+                for part in (advantages, targets, texts.mask & texts.observed[:, None])
             )
             probs = log_probs.exp()
             policy_loss = -(chosen * advantage).sum()
-            value_loss = (values - target).square().sum()
+            value_loss = ((values - target).square() * seen).sum()
             entropy = -(probs * log_probs).sum()
             divergence = (probs * (log_probs - reference)).sum()
             loss = policy_loss - self.ent_coef * entropy + self.kl_coef * divergence
@@ -349,6 +351,14 @@ class REINFORCE(OnPolicyAlgorithm):
 
     def _excluded_save_params(self) -> list[str]:
         return [*super()._excluded_save_params(), "reference"]
+
+
+def _last_correctors(feedback: Feedback) -> list[Correction]:
+    """Returns the correctors that nothing is added behind: those of the sum, and of a signal that is all there is."""
+    correctors = list(feedback.channels.correction)
+    if len(feedback.signals) == 1 and not feedback.channels.noise:
+        correctors += feedback.signals[0].channels.correction
+    return correctors
 
 
 def _batches(texts: Texts, batch_size: int) -> Iterator[IntArray]:

@@ -160,7 +160,7 @@ def profile(
 
         if everything and feedback is not None:
             raise ValueError("give either --feedback or --everything")
-        env_kwargs = all_signals() if everything else {}
+        env_kwargs = all_signals(env_id) if everything else {}
         if feedback is not None:
             try:
                 env_kwargs["feedback"] = json.loads(feedback)

@@ -284,7 +284,7 @@ def measure(
     for size in sizes:
         (speed,) = interleaved(env_speed(env_id, size, "vector_entry_point", seconds), repeats=repeats)
         keep(**{f"env_steps_per_second_{size}": speed})
-    everywhere = env_speed(env_id, max(sizes), "vector_entry_point", seconds, **everything())
+    everywhere = env_speed(env_id, max(sizes), "vector_entry_point", seconds, **everything(env_id))
     keep(all_components_steps_per_second=interleaved(everywhere, repeats=repeats)[0])
     modes = [env_speed(env_id, rows, mode, seconds) for mode in ("vector_entry_point", "sync")]
     ours, sync = interleaved(*modes, repeats=repeats)

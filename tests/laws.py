@@ -4,8 +4,13 @@ import numpy as np
 
 
 def play(env, actions, **reset):
+    """Returns everything that an environment says from a reset on over a run of actions; see `go_on`."""
+    return [env.reset(**reset), *go_on(env, actions)]
+
+
+def go_on(env, actions):
     """Returns everything that an environment says over a run of actions, with resets where a text ends."""
-    said = [env.reset(**reset)]
+    said = []
     for action in actions:
         said.append(env.step(action))
         if said[-1][2]:

@@ -35,15 +35,17 @@ class TextSums(Component):
         self.signals = signals
 
     def row_state(self, readings: int, annotators: int) -> Arrays:
-        return {"sum": np.zeros(self.signals), "given": np.zeros(self.signals, np.bool_)}
+        k = self.signals
+        return {"sum": np.zeros(k), "given": np.zeros(k, np.bool_), "variance": np.zeros(k)}
 
-    def add(self, rows: IntArray, observed: FloatArray, given: BoolArray) -> None:
-        """Adds the signals (r, k) of some rows, of which some were given, (r, k)."""
+    def add(self, rows: IntArray, observed: FloatArray, given: BoolArray, variance: FloatArray) -> None:
+        """Adds the signals of some rows, which of them were given, and their variances, (r, k) each."""
         self.state["sum"][rows] += observed
         self.state["given"][rows] |= given
+        self.state["variance"][rows] += np.where(given, variance, 0.0)
 
-    def close(self, rows: IntArray) -> tuple[FloatArray, BoolArray]:
-        """Returns the sums of finished texts, (r, k), and which signals were given at all, (r, k)."""
-        closed = self.state["sum"][rows], self.state["given"][rows]
-        self.state["sum"][rows], self.state["given"][rows] = 0.0, False
+    def close(self, rows: IntArray) -> tuple[FloatArray, BoolArray, FloatArray]:
+        """Returns the sums of finished texts, which signals were given at all, and the variances, (r, k) each."""
+        closed = self.state["sum"][rows], self.state["given"][rows], self.state["variance"][rows]
+        self.state["sum"][rows], self.state["given"][rows], self.state["variance"][rows] = 0.0, False, 0.0
         return closed

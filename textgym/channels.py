@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -45,7 +46,14 @@ class Channels:
     ) -> Channels:
         """Builds channels from their specs; clean values lie in [low, high] and are `outcomes` where these are few."""
         listed = [noise] if isinstance(noise, str) and "/" in noise else as_list("noise", noise)
-        channels = [build("noise", spec) for spec in expand(listed)]
+        channels: list[Noise] = [build("noise", spec) for spec in expand(listed)]
+        for channel in channels:
+            if channel.sensitivity is not None and high - low > channel.sensitivity * (1 + 1e-9):
+                warnings.warn(
+                    f"{path}: the privacy that {type(channel).__name__} promises holds for values that differ by at "
+                    f"most sensitivity={channel.sensitivity:g}, and these lie from {low:g} to {high:g}",
+                    stacklevel=2,
+                )
         correctors: list[Correction] = [build("correction", spec) for spec in as_list("correction", correction)]
         for corrector in correctors:
             corrector.expect(low, high, outcomes)
@@ -77,7 +85,7 @@ class Channels:
         return values
 
     def correct(self, values: FloatArray, truth: FloatArray, who: IntArray, address: Address) -> FloatArray:
-        """Returns one corrected value for each text, (n,), NaN where there is no reading.
+        """Returns corrected readings, (n, m'), of which the mean is what is believed; NaN where there is none.
 
         Args:
             values: (n, m) the noisy readings.
@@ -86,13 +94,15 @@ class Channels:
             address: where the rows stand.
         """
         missing = np.isnan(values)
-        if missing.any():
-            some = np.flatnonzero(~missing.all(axis=1))
-            corrected = np.full(len(values), np.nan)
-            if len(some):
-                corrected[some] = self._correct(values[some], truth[some], who[some], address[some])
-            return corrected
-        return self._correct(values, truth, who, address)
+        if not self.correction or not missing.any():
+            return self._correct(values, truth, who, address)
+        some = np.flatnonzero(~missing.all(axis=1))
+        if not len(some):
+            return values
+        corrected = self._correct(values[some], truth[some], who[some], address[some])
+        everywhere = np.full((len(values), corrected.shape[1]), np.nan)
+        everywhere[some] = corrected
+        return everywhere
 
     def _correct(self, values: FloatArray, truth: FloatArray, who: IntArray, address: Address) -> FloatArray:
         for number, corrector in enumerate(self.correction):
@@ -107,7 +117,4 @@ class Channels:
             values = corrected
             if values.shape[1] != who.shape[1]:
                 who = np.zeros(values.shape, np.int64)
-        if values.shape[1] == 1:
-            return values[:, 0]
-        mean: FloatArray = np.nanmean(values, axis=1)
-        return mean
+        return values

@@ -93,7 +93,7 @@ class Feedback:
         if self.fusion.oracle:
             self.fusion.know([s.channels.noise for s in self.signals], [s.readings for s in self.signals])
         ends = np.sort(np.stack(self.bounds) * weights, axis=0).sum(axis=1)
-        outcomes = self.signals[0].source.outcomes if len(self.signals) == 1 else None
+        outcomes = self.signals[0].outcomes if len(self.signals) == 1 else None
         scaled = None if outcomes is None else np.unique(outcomes * weights[0])
         self.channels = Channels.make("sum", noise, correction, float(ends[0]), float(ends[1]), scaled)
         self.asking = _make_asking(budget)
@@ -143,8 +143,8 @@ class Feedback:
     def pay(self, transition: Transition, address: Address) -> Payment:
         """Pays the rows of a transition: all rows that wrote where `every_step`, else those whose text is finished."""
         n, k = len(transition), len(self.signals)
-        clean_signals, observed_signals, variance = np.zeros((n, k)), np.zeros((n, k)), np.zeros((n, k))
-        mask = np.zeros((n, k), np.bool_)
+        clean_signals, observed_signals, mask = np.zeros((n, k)), np.zeros((n, k)), np.zeros((n, k), np.bool_)
+        variance = np.full((n, k), np.nan)
         annotation: dict[str, tuple[Arrays, IntArray]] = {}
         views = {"step": _View(np.arange(n), transition, address)}
         if "episode" in self._timings:
@@ -160,22 +160,22 @@ class Feedback:
             if signal.plain:
                 observed_signals[view.places(n), i], mask[view.places(n), i] = quality, True
                 continue
-            if signal.annotator is not None and signal.metric.timing in asked:
-                chosen = np.flatnonzero(asked[signal.metric.timing])
-                view, quality = view.part(chosen), quality[chosen]
-                if not len(view.rows):
-                    continue
-            observed = signal.observe(quality, view.texts, view.address)
+            about = asked.get(signal.metric.timing)
+            observed = signal.observe(quality, view.texts, view.address, about)
             given, places = ~np.isnan(observed.value), view.places(n)
             mask[places, i] = given
             observed_signals[places, i] = np.where(given, observed.value, 0.0)
             variance[places, i] = observed.variance
-            if signal.annotator is not None:
-                annotation[signal.label] = observed.said, view.rows
-                self._costs.charge(view.address.rows, signal.cost)
+            if signal.annotator is not None and len(observed.about):
+                annotation[signal.label] = observed.said, view.rows[observed.about]
+                self._costs.charge(view.address.rows[observed.about], signal.cost)
             if signal.channels.privacy_loss:
                 loss = signal.channels.privacy_loss * np.count_nonzero(observed.answered, axis=1)
                 self._privacy.charge(view.address.rows, loss)
+        for metric in self._remembering:  # after the annotators, who may look at a text again
+            texts = views[metric.timing].texts
+            if len(texts):
+                metric.remember(texts, scores[id(metric)])
         weights = self.fusion.weights(address)
         clean = (clean_signals * weights).sum(axis=1)
         fused = (observed_signals * weights).sum(axis=1)
@@ -195,8 +195,6 @@ class Feedback:
             texts = views[metric.timing].texts
             if len(texts):
                 scores[id(metric)] = metric.score(texts)
-                if metric in self._remembering:
-                    metric.remember(texts, scores[id(metric)])
         return scores
 
     def _choose(self, views: Mapping[str, _View]) -> dict[str, BoolArray]:
@@ -226,11 +224,10 @@ class Feedback:
                 self.asking.learn(told.texts, told.address.of("asking/learn"), fused[told.rows])
         if self._fusion_learns:
             _, texts, address = views["step"]
-            self._sums.add(address.rows, observed, given)
+            self._sums.add(address.rows, observed, given, variance)
             ended = np.flatnonzero(texts.finished)
             if len(ended):
-                sums, ever = self._sums.close(address.rows[ended])
-                self.fusion.learn(address[ended], sums, ever, variance[ended])
+                self.fusion.learn(address[ended], *self._sums.close(address.rows[ended]))
 
     def _pass_on(
         self, fused: FloatArray, clean: FloatArray, given: BoolArray, address: Address
@@ -240,7 +237,7 @@ class Feedback:
             self._privacy.charge(address.rows[given], self.channels.privacy_loss)
         readings = np.where(given, fused, np.nan)[:, None]
         noisy = self.channels.disturb(readings, address)
-        corrected = self.channels.correct(noisy, clean, np.zeros(noisy.shape, np.int64), address)
+        corrected = self.channels.correct(noisy, clean, np.zeros(noisy.shape, np.int64), address).mean(axis=1)
         lost = np.isnan(noisy[:, 0])
         return np.where(lost, 0.0, noisy[:, 0]), np.where(lost, 0.0, corrected), lost
 
@@ -253,8 +250,8 @@ class Feedback:
             final["privacy_loss"], final["privacy_spent"] = self._privacy.close(rows)
         return final
 
-    def start(self, rows: IntArray) -> None:
-        """Forgets what belongs to the text under way in some rows, (r,), which start a new one."""
+    def drop_texts(self, rows: IntArray) -> None:
+        """Forgets what belongs to the text under way in some rows, (r,), which is broken off."""
         for kept in (self._costs, self._privacy, self._sums):
             kept.close(rows)
 
@@ -292,9 +289,8 @@ class _View(NamedTuple):
 
 def _finished_only(transition: Transition, address: Address) -> _View:
     """Returns the rows that have finished their text."""
-    everything = _View(np.arange(len(transition)), transition, address)
     rows = np.flatnonzero(transition.finished)
-    return everything if len(rows) == len(transition) else everything.part(rows)
+    return _View(rows, transition.only_finished(), address if len(rows) == len(address) else address[rows])
 
 
 def _weight(name: str, weight: Any) -> float:
@@ -315,7 +311,10 @@ def _make_asking(budget: float | Mapping[str, Any] | None) -> Asking | None:
 
 
 def spread(values: np.ndarray[Any, Any], rows: IntArray, n: int) -> np.ndarray[Any, Any]:
-    """Returns values of some rows, in ascending order, as an array of all n, zero elsewhere, or None for objects."""
+    """Returns values of some rows, in ascending order, as an array of all n, zero elsewhere, or None for objects.
+
+    Where they are of all rows, they are returned themselves.
+    """
     if len(values) == n:
         return values
     full = (

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from textgym.component import Component
 from textgym.metrics.base import Metric
 from textgym.random import Address
 from textgym.registration import build
@@ -19,7 +22,7 @@ class Guard:
 
     Args:
         task: the task whose texts are read.
-        metric: what is read, such as `"safety"`: a metric of finished texts.
+        metric: what is read, such as `"safety"`: a metric of finished texts that does not remember past ones.
         threshold: texts whose metric is below it are unsafe.
         tpr: the true positive rate, in [0, 1].
         fpr: the false positive rate, in [0, 1]; a text that is flagged wrongly ends with its first token.
@@ -37,11 +40,17 @@ class Guard:
                 f"threshold must be above {self.metric.low} and at most {self.metric.high}, the bounds of a metric "
                 f"of finished texts, got {threshold}"
             )
+        if _remembers(self.metric):
+            raise ValueError(f"the guard's metric must not remember past texts, got {metric!r}")
         self.threshold, self.tpr, self.fpr = threshold, tpr, fpr
 
     def flags(self, transition: Transition, address: Address) -> BoolArray:
         """Returns which of n unfinished texts are over, (n,)."""
         unsafe = self.metric.score(transition) < self.threshold
         chance = address.at_start().uniform(2)
-        flagged: BoolArray = (unsafe & (chance[:, 0] < self.tpr)) | (chance[:, 1] < self.fpr)
+        flagged: BoolArray = np.where(unsafe, chance[:, 0] < self.tpr, chance[:, 1] < self.fpr)
         return flagged
+
+
+def _remembers(part: Component) -> bool:
+    return bool(part.row_state(1, 1)) or any(map(_remembers, part.inner))

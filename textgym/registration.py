@@ -19,14 +19,38 @@ import gymnasium
 from textgym.types import Spec
 
 ENVIRONMENTS: dict[str, dict[str, Any]] = {
+    "textgym/Bandit-v0": {"task": "bandit"},
+    "textgym/Chain-v0": {"task": "chain"},
     "textgym/Copy-v0": {"task": "copy"},
     "textgym/Docstring-v0": {"task": "docstring"},
+    "textgym/Drift-v0": {"task": "drift"},
+    "textgym/Hacking-v0": {"task": "hacking"},
+    "textgym/Horizon-v0": {"task": "horizon"},
+    "textgym/Lock-v0": {"task": "lock"},
+    "textgym/Memory-v0": {"task": "memory"},
+    "textgym/Noise-v0": {"task": "noise"},
+    "textgym/Reverse-v0": {"task": "reverse"},
+    "textgym/Stop-v0": {"task": "stop"},
+    "textgym/Tradeoff-v0": {"task": "tradeoff"},
+    "textgym/Vocabulary-v0": {"task": "vocabulary"},
 }
 
 COMPONENTS: dict[str, dict[str, str]] = {
     "tasks": {
+        "bandit": "textgym.tasks.bandit:Bandit",
+        "chain": "textgym.tasks.chain:Chain",
         "copy": "textgym.tasks.copy:Copy",
         "docstring": "textgym.tasks.docstring:Docstring",
+        "drift": "textgym.tasks.drift:Drift",
+        "hacking": "textgym.tasks.hacking:Hacking",
+        "horizon": "textgym.tasks.horizon:Horizon",
+        "lock": "textgym.tasks.lock:Lock",
+        "memory": "textgym.tasks.memory:Memory",
+        "noise": "textgym.tasks.noise:Noise",
+        "reverse": "textgym.tasks.reverse:Reverse",
+        "stop": "textgym.tasks.stop:Stop",
+        "tradeoff": "textgym.tasks.tradeoff:Tradeoff",
+        "vocabulary": "textgym.tasks.vocabulary:Vocabulary",
     },
     "metrics": {
         "blend": "textgym.metrics.blend:Blend",
@@ -48,6 +72,7 @@ COMPONENTS: dict[str, dict[str, str]] = {
         "rouge_l": "textgym.metrics.rouge_l:RougeL",
         "safety": "textgym.metrics.safety:Safety",
         "sentiment": "textgym.metrics.sentiment:Sentiment",
+        "task_signal": "textgym.metrics.task_signal:TaskSignal",
         "ter": "textgym.metrics.ter:Ter",
         "token_match": "textgym.metrics.token_match:TokenMatch",
     },
@@ -186,7 +211,10 @@ def build(kind: str, spec: Spec, *given: Any, **given_by_name: Any) -> Any:
     check_arguments(what, made, arguments, given=len(given), given_by_name=given_by_name)
     try:
         return made(*given, **given_by_name, **arguments)
-    except (TypeError, ValueError) as error:
+    except TypeError as error:  # such as a word for a number, which says too little by itself
+        told = ", ".join(f"{key}={value!r}" for key, value in arguments.items())
+        raise ValueError(f"{what}: {error}; a value of the wrong kind among {told or 'its defaults'}") from error
+    except ValueError as error:
         raise ValueError(f"{what}: {error}") from error
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,9 +21,11 @@ from textgym.vocabulary import Vocabulary
 Arrays = dict[str, np.ndarray[Any, Any]]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Scores:
     """What an environment pays for n texts, with k signals; those that score tokens are added up over the text.
+
+    Prints the means over the texts.
 
     Attributes:
         names: (k,) the signals' labels.
@@ -48,6 +51,17 @@ class Scores:
     gold: FloatArray
     finish_reason: np.ndarray[Any, Any]
     annotation: dict[str, Arrays]
+
+    def __repr__(self) -> str:
+        means = {
+            "clean_return": self.clean_return,
+            "observed_return": self.observed_return,
+            "reward": self.reward,
+            "gold": self.gold,
+            **dict(zip(self.names, self.signals.T, strict=True)),
+        }
+        told = ", ".join(f"{name} {values.mean():.3f}" for name, values in means.items())
+        return f"Scores({len(self.gold):,} texts; means: {told})"
 
     @classmethod
     def blank(cls, n: int, names: list[str]) -> Scores:
@@ -100,6 +114,8 @@ class Scorer:
     """
 
     def __init__(self, env_id: str, num_rows: int, seed: int = 0, **env_arguments: Any) -> None:
+        if num_rows < 1:
+            raise ValueError(f"num_rows must be at least 1, got {num_rows}")
         env: Any = gymnasium.make_vec(
             env_id, num_envs=num_rows, vectorization_mode="vector_entry_point", **env_arguments
         )
@@ -110,8 +126,7 @@ class Scorer:
         self, prompts: Sequence[str | int], completions: Sequence[str | Sequence[int]], *, truncate: bool = False
     ) -> Scores:
         """Scores texts; see `score`. Where there are more texts than rows, each row writes several in turn."""
-        if len(prompts) != len(completions) or not len(prompts):
-            raise ValueError(f"score needs a prompt for each completion, got {len(prompts)} and {len(completions)}")
+        _check_lists(prompts, completions)
         simulator = self.simulator
         samples = _samples(simulator, prompts)
         texts = [self._tokens(number, completion, truncate) for number, completion in enumerate(completions)]
@@ -147,7 +162,10 @@ class Scorer:
             except ValueError as error:
                 raise ValueError(f"completion {number}: {error}") from error
         else:
-            tokens = [int(token) for token in completion]
+            ids = np.asarray(completion)
+            if ids.ndim != 1 or (len(ids) and ids.dtype.kind not in "iu"):
+                raise ValueError(f"completion {number} must be a string or a list of token ids, got {completion!r:.80}")
+            tokens = [int(token) for token in ids]
             wrong = [t for t in tokens if not 0 <= t < len(vocabulary) or not vocabulary.writable[t]]
             if wrong:
                 raise ValueError(f"completion {number}: {wrong[0]} is not a token that can be written")
@@ -185,7 +203,8 @@ def score(
     Raises:
         ValueError: if a prompt is not in the split, a text can't be spelled or is too long, or an argument is unknown.
     """
-    num_rows = max(1, len(prompts) // int(env_arguments.get("group_size", 1)))
+    _check_lists(prompts, completions)
+    num_rows = max(1, len(prompts) // max(1, env_arguments.get("group_size", 1)))
     return Scorer(env_id, num_rows, seed, **env_arguments).score(prompts, completions, truncate=truncate)
 
 
@@ -198,12 +217,38 @@ def prompt_numbers(prompt_set: PromptSet, vocabulary: Vocabulary) -> Mapping[str
     return numbers
 
 
+def _check_lists(prompts: Sequence[str | int], completions: Sequence[str | Sequence[int]]) -> None:
+    for name, given in (("prompts", prompts), ("completions", completions)):
+        if isinstance(given, str) or not hasattr(given, "__len__"):
+            raise ValueError(f"{name} must be a list with one entry for each text, got {given!r:.80}")
+    if len(prompts) != len(completions) or not len(prompts):
+        raise ValueError(
+            "score needs at least one text, and a prompt for each completion, got "
+            f"{len(prompts)} and {len(completions)}"
+        )
+
+
 def _samples(simulator: Simulator, prompts: Sequence[str | int]) -> IntArray:
+    """Returns the numbers of the prompts, (n,)."""
     numbers = prompt_numbers(simulator.prompt_set, simulator.vocabulary)
-    for prompt in prompts:
-        if isinstance(prompt, str) and prompt not in numbers:
+    size, split = len(simulator.prompt_set), simulator.split
+    samples = np.empty(len(prompts), np.int64)
+    for place, prompt in enumerate(prompts):
+        if isinstance(prompt, str):
+            if prompt not in numbers:
+                raise ValueError(
+                    f"prompt {place}: {prompt!r} is not a prompt of the {split} split{suggestion(prompt, numbers)}; "
+                    f"it has {size:,} prompts, which their numbers stand for too"
+                )
+            samples[place] = numbers[prompt]
+            continue
+        try:
+            number = -1 if isinstance(prompt, bool) else operator.index(prompt)
+        except TypeError:
+            number = -1
+        if not 0 <= number < size:
             raise ValueError(
-                f"{prompt!r} is not a prompt of the {simulator.split} split{suggestion(prompt, numbers)}; "
-                f"it has {len(simulator.prompt_set):,} prompts, which their numbers stand for too"
+                f"prompt {place}: a sample must be 0 to {size - 1} in the {split} split, or a string, got {prompt!r}"
             )
-    return np.array([numbers[prompt] if isinstance(prompt, str) else prompt for prompt in prompts], np.int64)
+        samples[place] = number
+    return samples

@@ -24,14 +24,17 @@ class Observed(NamedTuple):
 
     Attributes:
         value: (n,) the corrected value; NaN where nothing was said.
-        variance: (n,) the variance of the mean of the noisy readings, estimated from how they differ; 0 for one.
+        variance: (n,) the variance of the mean of the readings, estimated from how they differ; NaN for less than
+            two.
         answered: (n, m) which readings were given, before the noise.
-        said: what an annotator said, beside a number too; empty for a metric.
+        about: (r,) which texts an annotator was asked about.
+        said: what an annotator said about these, beside a number too; empty for a metric.
     """
 
     value: FloatArray
     variance: FloatArray
     answered: BoolArray
+    about: IntArray
     said: Arrays
 
 
@@ -66,6 +69,11 @@ class Signal:
             self.annotator = build("annotators", {"name": name, **arguments}, self.metric)
             if self.annotator.needs_group and group_size < 2:
                 raise ValueError(f"annotator {name!r} compares the texts of one prompt: set group_size to 2 or more")
+            if self.annotator.max_group is not None and group_size > self.annotator.max_group:
+                raise ValueError(
+                    f"annotator {name!r} compares at most max_group={self.annotator.max_group} texts of one prompt, "
+                    f"and group_size is {group_size}"
+                )
             self.label = f"{name}:{split_spec('metrics', metric)[0]}"
         elif name in components("metrics"):
             self.metric = metric_of({"name": name, **arguments})
@@ -93,6 +101,12 @@ class Signal:
         return self.annotator if self.annotator is not None else self.metric
 
     @property
+    def outcomes(self) -> FloatArray | None:
+        """All values that the signal can have, ascending, where they are few; else None."""
+        untouched = self.readings == 1 and not self.channels.noise and not self.channels.correction
+        return self.source.outcomes if untouched else None
+
+    @property
     def annotators(self) -> int:
         """How many annotators answer in turn."""
         return self.pool.size if self.pool is not None else self.readings
@@ -102,16 +116,36 @@ class Signal:
         """The price of the answers about one text, in units of one rating."""
         return self.annotator.cost * self.readings if self.annotator is not None else 0.0
 
-    def observe(self, quality: FloatArray, transition: Transition, address: Address) -> Observed:
-        """Returns what is said about n texts whose metric is `quality`, (n,)."""
-        readings, who = quality[:, None], np.zeros((len(quality), 1), np.int64)
+    def observe(
+        self, quality: FloatArray, transition: Transition, address: Address, asked: BoolArray | None = None
+    ) -> Observed:
+        """Returns what is said about n texts.
+
+        Args:
+            quality: (n,) their metric.
+            transition: the texts.
+            address: where chance is drawn from.
+            asked: (n,) which of them an annotator is asked about; None for all.
+        """
+        n, about = len(quality), np.arange(len(quality))
+        readings, who = quality[:, None], np.zeros((n, 1), np.int64)
         answered = np.ones(readings.shape, np.bool_)
         said: Arrays = {}
-        if self.annotator is not None:
+        if self.annotator is not None and (asked is None or asked.all()):
             readings, who, answered, said = self._ask(self.annotator, quality, transition, address)
+        elif self.annotator is not None and asked is not None:
+            about = np.flatnonzero(asked)
+            readings = np.full((n, self.readings), np.nan)
+            who, answered = np.zeros(readings.shape, np.int64), np.zeros(readings.shape, np.bool_)
+            if len(about):
+                part = quality[about], transition[about], address[about]
+                readings[about], who[about], answered[about], said = self._ask(self.annotator, *part)
         noisy = self.channels.disturb(readings, address)
-        value = self.channels.correct(noisy, quality, who, address)
-        return Observed(value, _variance_of_mean(noisy), answered, said)
+        corrected = self.channels.correct(noisy, quality, who, address)
+        value, variance = _mean_and_variance(corrected)
+        if corrected.shape[1] == 1 < noisy.shape[1]:
+            _, variance = _mean_and_variance(noisy)  # a corrector that leaves one value does not say how sure it is
+        return Observed(value, variance, answered, about, said)
 
     def _ask(
         self, annotator: Annotator, quality: FloatArray, transition: Transition, address: Address
@@ -182,13 +216,16 @@ def _make_pool(name: str, arguments: Any, metric: Metric, readings: int) -> Pool
     return pool
 
 
-def _variance_of_mean(readings: FloatArray) -> FloatArray:
-    """Returns the variance of the mean of each row's readings, estimated from how they differ; 0 for one, (n,)."""
+def _mean_and_variance(readings: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Returns the mean of each row's readings, (n,), and its variance, estimated from how they differ, (n,).
+
+    The mean of none is NaN, and so is the variance of less than two.
+    """
     if readings.shape[1] == 1:
-        return np.zeros(len(readings))
+        return readings[:, 0], np.full(len(readings), np.nan)
     given = ~np.isnan(readings)
-    count = np.maximum(given.sum(axis=1), 1)
-    mean = np.where(given, readings, 0.0).sum(axis=1) / count
+    count = given.sum(axis=1)
+    mean = np.where(given, readings, 0.0).sum(axis=1) / np.maximum(count, 1)
     squares = np.where(given, (readings - mean[:, None]) ** 2, 0.0).sum(axis=1)
-    variance: FloatArray = squares / np.maximum(count - 1, 1) / count
-    return variance
+    variance = squares / np.maximum(count - 1, 1) / np.maximum(count, 1)
+    return np.where(count > 0, mean, np.nan), np.where(count > 1, variance, np.nan)

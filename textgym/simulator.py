@@ -181,6 +181,9 @@ class Simulator:
             raise ValueError(
                 f"a sample must be 0 to {len(self.prompt_set) - 1} in the {self.split} split, got {samples}"
             )
+        broken_off = rows[self.running[rows]]
+        if len(broken_off):
+            self.feedback.drop_texts(broken_off)
         self.episodes[rows] += 1
         if samples is None:
             group = self.episodes[rows] // self.group_size
@@ -195,7 +198,6 @@ class Simulator:
         self.steps[rows] = 0
         self.running[rows] = True
         self._returns[rows] = 0.0
-        self.feedback.start(rows)
         return {"sample": samples, "prompt_length": lengths.astype(np.int64)}
 
     def check_actions(self, actions: Any) -> IntArray:
@@ -226,7 +228,7 @@ class Simulator:
         self.text_ids[rows, self.steps[rows]] = written
         self.lengths[rows] += 1
         self.steps[rows] += 1
-        stopped = written == self.vocabulary.end_id
+        stopped = (written == self.vocabulary.end_id) & (not self.task.fixed_length)
         if self.task.max_reply_tokens and stopped.any():
             stopped[stopped] = ~self._let_reply(rows[stopped])
         finished = stopped | (self.steps[rows] == self.max_new_tokens)
@@ -242,7 +244,7 @@ class Simulator:
         terminated[rows] = finished
         ended = rows[finished]
         stop, cut = stopped[finished], unsafe[finished]
-        info = self._blank_info()
+        info: dict[str, np.ndarray[Any, Any]] = {}
         annotation: dict[str, tuple[dict[str, np.ndarray[Any, Any]], BoolArray]] = {}
         final: dict[str, np.ndarray[Any, Any]] = {}
         paid = rows if self.feedback.every_step else ended
@@ -250,24 +252,22 @@ class Simulator:
             ending = finished if self.feedback.every_step else finished[finished]
             transition = self._transition(paid, ending, stop)
             payment = self.feedback.pay(transition, self._address(paid, ending))
-            info["signals"][paid] = payment.signals
-            info["observed_signals"][paid] = payment.observed_signals
-            info["observed_mask"][paid] = payment.observed_mask
-            info["clean_reward"][paid] = payment.clean
-            info["observed_reward"][paid] = payment.observed
-            info["corrected_reward"][paid] = payment.corrected
+            info = {name: spread(getattr(payment, part), paid, n) for name, part in _PAID.items()}
+            info["gold_reward"] = np.zeros(n)
             if payment.weights.ndim == 2:
                 info["weights"] = spread(payment.weights, paid, n)
             for label, (fields, places) in payment.annotation.items():
                 about = paid[places]
                 said = spread(np.ones(len(about), np.bool_), about, n)
-                annotation[label] = {name: spread(values, about, n) for name, values in fields.items()}, said
+                own = {name: values.copy() for name, values in fields.items()} if len(about) == n else fields
+                annotation[label] = {name: spread(values, about, n) for name, values in own.items()}, said
             final = {name: spread(values, ended, n) for name, values in payment.final.items()}
             if len(ended):
-                texts = transition if not self.feedback.every_step else transition[np.flatnonzero(finished)]
-                info["gold_reward"][ended] = self.task.gold(texts)
+                info["gold_reward"][ended] = self.task.gold(transition.only_finished())
             for column, name in enumerate(("clean_reward", "observed_reward", "gold_reward")):
                 self._returns[paid, column] += info[name][paid]
+        else:
+            info = self._blank_info()
         if len(ended):
             self.running[ended] = False
             for column, name in enumerate(("clean_return", "observed_return", "gold_return")):
@@ -290,7 +290,8 @@ class Simulator:
     def allowed_tokens(self) -> BoolArray:
         """Returns the tokens that each row may write next, (n, V); a fresh array."""
         nobody = np.zeros(self.num_rows, np.bool_)
-        return np.array(self.task.allowed_tokens(self._transition(self._all_rows, nobody, nobody[:0])))
+        allowed = self.task.allowed_tokens(self._transition(self._all_rows, nobody, nobody[:0]))
+        return allowed if allowed.flags.owndata and allowed.flags.writeable else allowed.copy()
 
     def get_state(self) -> dict[str, Any]:
         """Returns a copy of all that changes, so that `set_state` restores the rows exactly."""
@@ -310,13 +311,12 @@ class Simulator:
         self.feedback.set_state(state["feedback"])
 
     def _blank_info(self) -> dict[str, np.ndarray[Any, Any]]:
+        """The info of a step at which nobody is paid."""
         n, k = self.num_rows, len(self.signal_names)
-        shapes: dict[str, tuple[int, ...]] = dict.fromkeys(("signals", "observed_signals"), (n, k))
-        shapes |= dict.fromkeys(("clean_reward", "observed_reward", "corrected_reward", "gold_reward"), (n,))
-        return {
-            **{name: np.zeros(shape) for name, shape in shapes.items()},
-            "observed_mask": np.zeros((n, k), np.bool_),
-        }
+        blank: dict[str, np.ndarray[Any, Any]] = {name: np.zeros((n, k)) for name in ("signals", "observed_signals")}
+        blank["observed_mask"] = np.zeros((n, k), np.bool_)
+        rewards = ("clean_reward", "observed_reward", "corrected_reward", "gold_reward")
+        return blank | {name: np.zeros(n) for name in rewards}
 
     def _address(self, rows: IntArray, finished: BoolArray) -> Address:
         return Address(self._row_keys[rows], 0, self.episodes[rows], self.steps[rows] - 1, rows, finished)
@@ -366,6 +366,16 @@ def _make_guard(task: Task, arguments: Mapping[str, Any]) -> Guard:
     except (TypeError, ValueError) as error:
         raise ValueError(f"guard: {error}") from error
 
+
+_PAID = {
+    "signals": "signals",
+    "observed_signals": "observed_signals",
+    "observed_mask": "observed_mask",
+    "clean_reward": "clean",
+    "observed_reward": "observed",
+    "corrected_reward": "corrected",
+}
+"""The keys of the info, and what of a payment they show."""
 
 _STATE = (
     "input_ids", "attention_mask", "lengths", "text_ids", "steps", "running",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field, replace
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -12,6 +14,9 @@ from textgym.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from textgym.tasks.base import PromptSet
+
+_Computed = TypeVar("_Computed")
+_Arguments = ParamSpec("_Arguments")
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,7 @@ class Transition:
     text_lengths: IntArray
     finished: BoolArray
     group_size: int = 1
+    _computed: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -56,12 +62,17 @@ class Transition:
         arrays: dict[str, Any] = {k: value[rows] for k, value in vars(self).items() if isinstance(value, np.ndarray)}
         return replace(self, **arrays)
 
+    def only_finished(self) -> Transition:
+        """Returns the record of the rows whose text is finished: the same one whenever it is asked for."""
+        return self if self.finished.all() else _finished_part(self)
+
     def with_texts(self, text_ids: IntArray | TokenArray, text_lengths: IntArray | TokenArray) -> Transition:
         """Returns the record of the same rows as if they had just finished other texts, (n, T) and (n,)."""
         prompts = self.prompt_set.prompt_ids[self.samples]
         lengths = self.prompt_set.prompt_lengths[self.samples].astype(np.int64)
         width = text_ids.shape[1]
-        input_ids = np.pad(prompts.astype(np.int64), ((0, 0), (0, width)))
+        input_ids = np.zeros((len(self), prompts.shape[1] + width), np.int64)
+        input_ids[:, : prompts.shape[1]] = prompts
         rows, places = np.nonzero(np.arange(width) < text_lengths[:, None])
         input_ids[rows, lengths[rows] + places] = text_ids[rows, places]
         return replace(
@@ -89,3 +100,31 @@ class Transition:
     def reference_lengths(self) -> TokenArray:
         """The length of each row's reference, (n,)."""
         return self.prompt_set.reference_lengths[self.samples]
+
+
+def once_per_transition(
+    compute: Callable[Concatenate[Transition, _Arguments], _Computed],
+) -> Callable[Concatenate[Transition, _Arguments], _Computed]:
+    """Decorates a function of a transition and of hashable arguments: its result is kept for the next who asks.
+
+    The metrics and annotators of an environment see the same transition, and many need the same of it. An array is made
+    read-only: what is shared must not change.
+    """
+
+    @wraps(compute)
+    def remembered(transition: Transition, /, *args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Computed:
+        key = compute, args, tuple(kwargs.items())
+        known = transition._computed
+        if key not in known:
+            computed = known[key] = compute(transition, *args, **kwargs)
+            if isinstance(computed, np.ndarray):
+                computed.flags.writeable = False
+        result: _Computed = known[key]
+        return result
+
+    return remembered
+
+
+@once_per_transition
+def _finished_part(transition: Transition) -> Transition:
+    return transition[np.flatnonzero(transition.finished)]

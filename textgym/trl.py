@@ -19,7 +19,11 @@ class RewardFunction:
 
     def __init__(self, env_id: str, scorer: Scorer, unspellable: float | None) -> None:
         self.__name__ = env_id.rpartition("/")[2]
+        self._env_id = env_id
         self.scorer, self._unspellable = scorer, unspellable
+
+    def __repr__(self) -> str:
+        return f"RewardFunction({self._env_id!r}, split={self.scorer.simulator.split!r})"
 
     def __call__(
         self,
@@ -36,8 +40,11 @@ class RewardFunction:
             sample: (n,) the numbers of the prompts in the split, if the data set has this column; else prompts are
                 found by what they say.
             **columns: the other columns of the data set, and what else a trainer tells; not used.
+
+        Raises:
+            ValueError: if a prompt is not in the split, or is a conversation in which the user says nothing.
         """
-        asked: Sequence[str | int] = [_said("user", prompt)[-1] for prompt in prompts] if sample is None else sample
+        asked: Sequence[str | int] = list(map(_question, prompts)) if sample is None else sample
         texts = ["".join(_said("assistant", completion)) for completion in completions]
         spelled = [self._spells(text) for text in texts]
         written = [text if can else "" for text, can in zip(texts, spelled, strict=True)]
@@ -84,10 +91,31 @@ def reward_function(
         seed: of all chance; give each process its own.
         unspellable: what a text that the vocabulary can't spell is paid; None leaves it out of the trainer's sums.
         **env_arguments: the environment's arguments, such as `split` and `feedback`.
+
+    Raises:
+        ValueError: if the environment, an argument or a value is not known or not allowed.
     """
+    if unspellable is not None and (isinstance(unspellable, bool) or not isinstance(unspellable, int | float)):
+        raise ValueError(f"unspellable must be a number or None, got {unspellable!r}")
     return RewardFunction(env_id, Scorer(env_id, num_rows, seed, **env_arguments), unspellable)
+
+
+def _question(prompt: Text) -> str:
+    """Returns the prompt that a trainer's prompt stands for."""
+    said = _said("user", prompt)
+    if not said:
+        raise ValueError(
+            f"a prompt must be a string, or a conversation with a message of the user, got {prompt!r:.200}"
+        )
+    return said[-1]
 
 
 def _said(role: str, text: Text) -> list[str]:
     """Returns what one side says in a conversation, message by message; a string is all its own."""
-    return [text] if isinstance(text, str) else [message["content"] for message in text if message["role"] == role]
+    return [text] if isinstance(text, str) else [_words(message) for message in text if message["role"] == role]
+
+
+def _words(message: Mapping[str, Any]) -> str:
+    """Returns a message's words: its content, or the text among its parts, or nothing where it has none."""
+    content = message.get("content") or ""
+    return content if isinstance(content, str) else "".join(part.get("text", "") for part in content)

@@ -82,7 +82,8 @@ def in_words(study: AnnotatorStudy, text: int, vocabulary: Vocabulary) -> dict[s
             told[stem] = vocabulary.decode(np.atleast_2d(value)[0, :length].tolist())
         else:
             several = isinstance(value, np.ndarray) and value.ndim > 0
-            told[name] = _short(value[0] if several and len(value) else value)
+            first = value[0] if several and len(value) else value
+            told[name] = _token(int(first), vocabulary) if name == "token" else _short(first)
     return told
 
 
@@ -119,6 +120,11 @@ def _joined(parts: Sequence[AnnotatorStudy]) -> AnnotatorStudy:
         samples=np.concatenate([part.samples for part in parts]),
         texts=[text for part in parts for text in part.texts],
     )
+
+
+def _token(token: int, vocabulary: Vocabulary) -> str:
+    """Returns a token as it reads in a text, or by its name if it is a special one."""
+    return vocabulary.decode([token]) or vocabulary.tokens[token]
 
 
 def _short(value: Any) -> str:

@@ -6,8 +6,11 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
+import gymnasium
+
 import textgym
-from textgym.registration import load_component
+from textgym.registration import build, load_component
+from textgym.tasks.base import Task
 
 
 def example_spec(kind: str, name: str, arguments: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -35,8 +38,23 @@ def is_external(name: str) -> bool:
     return bool(getattr(made, "external", False))
 
 
-def everything() -> dict[str, Any]:
-    """Returns the arguments of an environment with all metrics, and all annotators who are simulated, at once."""
-    names = [(kind, name) for kind in ("metrics", "annotators") for name in textgym.components(kind)]
-    specs = [example_spec(kind, name) for kind, name in names if not is_external(name)]
+def everything(env_id: str) -> dict[str, Any]:
+    """Returns the arguments of an environment with all metrics that fit its task, and all simulated annotators."""
+    task = gymnasium.make(env_id).get_wrapper_attr("simulator").task
+    metrics = [example_spec("metrics", name) for name in textgym.components("metrics")]
+    annotators = [
+        example_spec("annotators", name) for name in textgym.components("annotators") if not is_external(name)
+    ]
+    specs = [*(spec for spec in metrics if _fits(spec, task)), *annotators]
     return {"feedback": [{"weight": 1 / len(specs), **spec} for spec in specs], "group_size": 2}
+
+
+def _fits(metric: Mapping[str, Any], task: Task) -> bool:
+    """Returns whether a task can be scored by a metric; one that cannot says that it is this task's fault."""
+    try:
+        build("metrics", metric, task)
+    except ValueError as error:
+        if "this task" in str(error):
+            return False
+        raise
+    return True

@@ -43,7 +43,7 @@ def draw_density(axes: Axes, study: NoiseStudy) -> None:
         line = study.mean + side * study.deviation
         axes.plot(values, line, color=ORANGE, linewidth=0.9, linestyle=(0, (4, 2)), label=label)
     axes.set(xlabel="value given", ylabel="value that comes out", ylim=(edges[0], edges[-1]))
-    axes.set_title("How often" + (f" ({lost:.0%} are lost)" if lost else ""))
+    axes.set_title("How often each value comes out" + (f" ({lost:.0%} are lost)" if lost else ""))
     _legend_below(axes)
 
 
@@ -60,7 +60,7 @@ def draw_confusion(axes: Axes, levels: FloatArray, confusion: FloatArray) -> Non
     axes.set_yticks(range(count), names)
     axes.tick_params(length=0, labelsize=9 - count // 3)
     axes.spines[:].set_visible(False)
-    axes.set(title="Confusion matrix", xlabel="value that comes out", ylabel="value given")
+    axes.set(title="Confusion matrix: shares of each row", xlabel="value that comes out", ylabel="value given")
 
 
 def draw_errors(axes: Axes, study: NoiseStudy) -> None:
@@ -73,7 +73,8 @@ def draw_errors(axes: Axes, study: NoiseStudy) -> None:
     edges = np.linspace(low - margin, high + margin, 45)
     for place, error, colour in zip(places, errors, SHADES, strict=True):
         share = np.histogram(error, edges)[0] / len(error)
-        axes.stairs(share, edges, color=colour, linewidth=1.5, label=f"{study.values[place]:.2g}")
+        axes.stairs(share, edges, color=colour, linewidth=1.5, label=f"given {study.values[place]:.2g}")
+    axes.locator_params(axis="x", nbins=6)  # long numbers would touch
     axes.axvline(0, color=FAINT, linewidth=0.8, zorder=0)
     axes.set(xlabel="error: value that comes out, less the one given", ylabel="share", ylim=(0, None))
     axes.set_title("Error, by the value given")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +16,7 @@ from benchmarks.pictures import panels
 from benchmarks.pictures.annotator_study import AnnotatorStudy, in_words, study_annotators
 from benchmarks.pictures.examples import example_spec, is_external
 from benchmarks.pictures.noise_study import study_noise
-from textgym.noise.presets import expand
+from textgym.noise.presets import PRESETS, expand
 from textgym.registration import build, split_spec
 from textgym.types import Spec
 from textgym.vector_env import TextVectorEnv
@@ -41,9 +42,10 @@ def show_noise(name: str, arguments: Mapping[str, Any], out: Path) -> Path:
     Raises:
         ValueError: if the name or an argument is not known or not allowed.
     """
-    if "/" in name and arguments:
+    is_preset = "/" in name or name in PRESETS
+    if is_preset and arguments:
         raise ValueError(f"the preset {name!r} takes no arguments, got {', '.join(arguments)}")
-    specs = expand([name if "/" in name else example_spec("noise", name, arguments)])
+    specs = expand([name if is_preset else example_spec("noise", name, arguments)])
     study = study_noise([build("noise", spec) for spec in specs])
     count = 2 + (study.course is not None) + (study.arrival is not None)
     with _figure(count, name, "  →  ".join(map(_call, specs))) as figure:
@@ -66,28 +68,33 @@ def show_annotator(name: str, arguments: Mapping[str, Any], out: Path, env_id: s
     Args:
         name: its name.
         arguments: its arguments, as in a feedback spec; what it needs and is not given comes from its example, and the
-            metric is ROUGE-L unless it has one of its own.
+            metric is ROUGE-L unless it has one of its own. One who answers from outside gets nothing but these.
         out: the folder of the picture.
         env_id: the environment whose texts it reads.
 
     Raises:
         ValueError: if the name or an argument is not known or not allowed, or it never answers.
     """
-    spec = example_spec("annotators", name, arguments)
+    spec = {**arguments, "name": name} if is_external(name) else example_spec("annotators", name, arguments)
     rows = FEW_ROWS if is_external(name) else ROWS
     env = gymnasium.make_vec(
         env_id, num_envs=rows, vectorization_mode="vector_entry_point", feedback=[spec], noise=[], group_size=GROUP
     )
     assert isinstance(env, TextVectorEnv)
     (signal,) = env.simulator.feedback.signals
-    found = study_annotators(env.simulator)
-    study = found.get(signal.label)
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        study = study_annotators(env.simulator).get(signal.label)
     if study is None or np.isnan(study.readings).all():
-        raise ValueError(f"the annotator {name!r} gave no answer on {env_id}")
+        why = f": {warned[0].message}" if warned else ""
+        raise ValueError(f"the annotator {name!r} gave no answer on {env_id}{why}")
+    for warning in warned:
+        warnings.warn(warning.message, stacklevel=2)
     examples = _examples(study, env.simulator.vocabulary)
     metric = signal.label.partition(":")[2]
     unanswered = float(np.isnan(study.readings).mean())
-    told = f"{_call(spec)}\nprice of a text, in ratings: {signal.cost:g}" + (
+    unit = "token" if signal.metric.timing == "step" else "text"
+    told = f"{_call(spec)}\nprice of the answers about a {unit}, in ratings: {signal.cost:g}" + (
         f"; {unanswered:.0%} of the answers are missing" if unanswered else ""
     )
     with _figure(2, f"{name} on {env_id}", told, below=len(examples)) as figure:

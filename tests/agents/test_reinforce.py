@@ -14,6 +14,7 @@ from agents.baselines import MovingAverage, by_group, leave_one_out, mean_and_de
 from agents.reinforce import REINFORCE
 from agents.text_buffer import TextBuffer
 from textgym.metrics.base import Metric
+from textgym.noise.base import Noise
 from textgym.tasks.base import SPLITS, PromptSet, Task
 from textgym.vocabulary import WordVocabulary
 
@@ -307,6 +308,19 @@ def test_normalized_advantages_have_mean_0_and_deviation_1():
 # --- learning
 
 
+class LoseAll(Noise):
+    """Loses every reading."""
+
+    def apply(self, values, address):
+        return np.full_like(values, np.nan)
+
+    def mean(self, values):
+        return values
+
+    def variance(self, values):
+        return np.zeros_like(values)
+
+
 def test_texts_about_which_nothing_was_observed_teach_nothing():
     lost = [{"name": "dropout", "seen": 0.5}]
     model = make_model(rows=32, n_steps=6, env_arguments={**COPY, "noise": lost, "feedback": ["exact_match"]})
@@ -327,6 +341,19 @@ def test_texts_about_which_nothing_was_observed_teach_nothing():
     assert advantages[texts.observed].any()
 
 
+def test_the_value_head_is_not_shown_texts_about_which_nothing_was_observed():
+    textgym.register_component("noise", "lose_all", LoseAll)
+    arguments = {**COPY, "noise": ["lose_all"], "feedback": ["exact_match"]}
+    model = make_model(rows=8, n_steps=6, env_arguments=arguments, baseline="value")
+    with torch.no_grad():
+        for parameter in model.policy.backbone.parameters():
+            parameter.add_(0.1)  # so that it does not expect 0 already
+    before = torch.nn.utils.parameters_to_vector(model.policy.parameters()).clone()
+    model.learn(8 * 6)
+    assert model._n_updates == 1
+    torch.testing.assert_close(torch.nn.utils.parameters_to_vector(model.policy.parameters()), before, atol=0, rtol=0)
+
+
 def test_an_affine_correction_under_normalised_groups_warns():
     flipped = {"name": "asymmetric", "false_positive_rate": 0.1, "false_negative_rate": 0.3}
     correction = [{"name": "surrogate", "oracle": True}]
@@ -334,6 +361,22 @@ def test_an_affine_correction_under_normalised_groups_warns():
     arguments = {**COPY, "feedback": [signal], "group_size": 4}
     with pytest.warns(UserWarning, match="the correction changes nothing here"):
         make_model(env_arguments=arguments, baseline="group_normalised", group_size=4)
+    affine = {"feedback": ["exact_match"], "noise": [{"name": "affine", "scale": 0.5}], "correction": correction}
+    with pytest.warns(UserWarning, match="the correction changes nothing here"):
+        make_model(env_arguments={**arguments, **affine}, baseline="group_normalised", group_size=4)
+    reversing = {**affine, "noise": [{"name": "affine", "scale": -0.5}]}
+    changed = (  # it changes something where it is not of all that is paid, once for each text, and in one direction
+        {"feedback": [signal, "brevity"]},
+        {"noise": [{"name": "gaussian", "sigma": 0.1}]},
+        {"reward": "sum"},
+        {"reward": "gold"},
+        {**affine, "feedback": ["token_match"]},
+        reversing,
+    )
+    for other in changed:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("error", message=".*the correction changes nothing here")
+            make_model(env_arguments={**arguments, **other}, baseline="group_normalised", group_size=4)
 
 
 @pytest.mark.parametrize("baseline", ["moving_average", "value", "leave_one_out", "group_normalised"])

@@ -45,7 +45,7 @@ def test_without_typer_it_says_what_to_install() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["evaluate", "random", "textgym/Nope-v0"], "unknown environment 'textgym/Nope-v0'; known: textgym/Copy-v0"),
+        (["evaluate", "random", "textgym/Nope-v0"], "unknown environment 'textgym/Nope-v0'; known: textgym/Bandit-v0"),
         (["evaluate", "random", "textgym/Copy-v0", "--episodes", "999"], "the test split has 128 prompts"),
         (["evaluate", "/nowhere", "textgym/Copy-v0"], "no model in /nowhere"),
         (["train", "textgym/Nope-v0", "--out", "{out}"], "unknown environment"),

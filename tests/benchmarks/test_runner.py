@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -19,7 +20,7 @@ from benchmarks.results import RunFolder
 from benchmarks.runner import Run, execute
 
 JOBS = """
-import os, time
+import os, signal, time
 from rich.console import Console
 from benchmarks.runner import Run, execute
 
@@ -42,6 +43,7 @@ def endless(folder, config, tell):
         time.sleep(0.05)
 
 def main(folder):
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell takes from what it runs in the background
     execute([Run("endless", endless)], folder, jobs=1, console=Console(), title="test")
 """
 
@@ -106,14 +108,18 @@ def test_a_stopped_plan_leaves_its_metrics_and_no_process(
         text=True,
     )
     folder = RunFolder(tmp_path / "runs" / "endless")
-    until(lambda: (folder.path / "metrics.jsonl").exists() and len(folder.metrics()) > 2)
-    if kill is signal.SIGINT:
-        os.killpg(process.pid, signal.SIGINT)  # as a terminal does
-    else:
-        process.kill()
-    _, told = process.communicate(timeout=20)
-    child = int(folder.metrics()[0]["process"])
-    until(lambda: not running(child))
+    try:
+        until(lambda: len(folder.metrics()) > 2)
+        if kill is signal.SIGINT:
+            os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+        else:
+            process.kill()
+        _, told = process.communicate(timeout=60)
+        child = int(folder.metrics()[0]["process"])
+        until(lambda: not running(child))
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # whoever is left, if the test fails
     assert ("KeyboardInterrupt" in told) == (kill is signal.SIGINT)
     assert len(folder.metrics()) > 2
     assert not folder.finished
@@ -126,7 +132,7 @@ def test_bad_plans_are_refused(tmp_path: Path, jobs: ModuleType) -> None:
         execute([Run("a", jobs.double)] * 2, tmp_path, jobs=1, console=Console(file=StringIO()), title="test")
 
 
-def until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
+def until(condition: Callable[[], bool], seconds: float = 120.0) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "waited in vain"
@@ -136,5 +142,5 @@ def until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
 def running(process: int) -> bool:
     try:
         return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # the latter if it ends between opening and reading
         return False

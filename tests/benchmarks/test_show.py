@@ -188,9 +188,12 @@ def test_the_command_draws(tmp_path: Path) -> None:
     [
         (["noise", "gausian"], "unknown noise 'gausian' (did you mean 'gaussian'?)"),
         (["noise", "human/medum"], "did you mean 'medium'?"),
+        (["noise", "human"], "needs a severity; known: human/mild, human/medium, human/severe"),
+        (["annotator", "chat_judge"], "annotator 'chat_judge' needs the argument 'base_url'"),
         (["noise", "human/medium", "--argument", "sigma=1"], "the preset 'human/medium' takes no arguments, got sigma"),
         (["noise", "gaussian", "--argument", "sigma"], "an argument must be KEY=VALUE, such as sigma=0.3, got 'sigma'"),
         (["noise", "gaussian", "--argument", "sigma=-1"], "sigma must be finite and non-negative, got -1"),
+        (["noise", "gaussian", "--argument", "sigma=few"], "a value of the wrong kind among sigma='few'"),
         (["noise", "gaussian", "--argument", "gamma=1"], "unknown argument 'gamma'"),
         (["annotator", "reader"], "unknown annotator 'reader'"),
         (["annotator", "rating", "--env", "textgym/Nope-v0"], "unknown environment"),
@@ -207,8 +210,25 @@ def test_bad_input_is_one_line_and_exit_code_2(tmp_path: Path, arguments: list[s
 
 def test_an_annotator_who_never_answers_is_not_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    with (
-        pytest.warns(UserWarning, match="the chat judge gave no answer"),
-        pytest.raises(ValueError, match="the annotator 'chat_judge' gave no answer on textgym/Copy-v0"),
-    ):
-        show_annotator("chat_judge", {}, tmp_path, "textgym/Copy-v0")
+    nowhere = example_spec("annotators", "chat_judge")
+    del nowhere["name"]
+    with pytest.raises(ValueError, match=r"'chat_judge' gave no answer on textgym/Copy-v0: .*: ConnectError"):
+        show_annotator("chat_judge", nowhere, tmp_path, "textgym/Copy-v0")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", textgym.components("noise"))
+def test_what_is_drawn_of_a_channel_by_its_name_alone_is_not_nothing(name: str) -> None:
+    study = study_noise([noise(name)])
+    changed = ~np.isclose(study.outputs, study.values[:, None])  # also where it is lost
+    assert changed.mean() > 0.05 or study.arrival is not None
+
+
+def test_a_token_is_told_as_it_reads() -> None:
+    made = simulator("textgym/Docstring-v0", feedback=[{"name": "demonstration"}])
+    study = study_annotators(made, texts=1)["demonstration:token_match"]
+    vocabulary, prompts = made.vocabulary, made.prompt_set
+    first = int(np.flatnonzero(study.samples == 0)[0])
+    assert in_words(study, first, vocabulary)["token"] == vocabulary.decode(prompts.reference_ids[0, :1].tolist())
+    ended = int(np.flatnonzero(study.said["token"][:, 0] == vocabulary.end_id)[0])
+    assert in_words(study, ended, vocabulary)["token"] == vocabulary.tokens[vocabulary.end_id]

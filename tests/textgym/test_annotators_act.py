@@ -243,6 +243,42 @@ def test_what_is_shown_token_by_token_adds_up_to_the_match(text):
     np.testing.assert_allclose(in_all.readings, totals[0])
 
 
+class Partly(Echo):
+    """A task of two prompts, of which the second has the reference."""
+
+    def make_prompt_set(self, split):
+        return PromptSet.from_tokens([[3], [4]], [[], self.reference], self.vocabulary)
+
+
+@pytest.mark.parametrize("chance", [0.0, 1.0])
+def test_without_a_reference_nothing_is_shown_and_no_text_is_corrected(chance):
+    task = Partly([3, 4, 5])
+    transition = record(task, [[3], [3]], samples=[0, 1])
+    token = ask(Demonstration(TokenMatch(task), lapse=chance), transition, readings=2)
+    text = ask(Demonstration(RougeL(task), lapse=chance), transition, readings=2)
+    edit = ask(Edit(Ter(task), error=chance), transition, readings=2)
+    for answer in (token, text, edit):
+        assert np.isnan(answer.readings).tolist() == [[True, True], [False, False]]
+    assert (token.annotation["token"][0] == -1).all()
+    assert (token.annotation["token"][1] >= 0).all()
+    assert text.annotation["demonstration_lengths"][0].tolist() == [0, 0]
+    assert not text.annotation["demonstration"][0].any()
+    assert edit.annotation["operations"][0].tolist() == [0, 0]
+    assert edit.annotation["corrected"][0, 0, :2].tolist() == [3, 0]
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda task: Edit(Ter(task)), "corrects toward references, and this task has none"),
+        (lambda task: Demonstration(TokenMatch(task)), "shows references or follows .* and this task has none"),
+    ],
+)
+def test_a_task_without_references_is_refused_by_who_shows_them(make, message):
+    with pytest.raises(ValueError, match=message):
+        make(Echo([]))
+
+
 def test_a_whole_demonstration_is_the_same_at_each_token():
     task = Echo([3, 4, 5])
     annotator, transition = Demonstration(RougeL(task), lapse=0.5), record(task, 50 * [[3]])
@@ -342,6 +378,18 @@ def test_click_bait_turns_the_stay_around_for_all_readers_of_a_text():
     assert_share(bait, 0.3)
 
 
+def test_a_text_that_is_read_token_by_token_is_click_bait_throughout():
+    annotator, transition = Dwell(Given(COPY), kappa=2.0, spread=0.0, clickbait=0.5), repeat(record(COPY, [[3]]), 200)
+    stays = []
+    for step in range(3):
+        address = replace(Address.first(200), steps=np.full(200, step))
+        seen = np.full((200, 1), 2.0)
+        question = Question(transition, seen, np.zeros((200, 1), np.int64), address, lambda other, seen=seen: seen)
+        stays.append(annotator.answer(question).readings)
+    np.testing.assert_array_equal(stays, [stays[0]] * 3)
+    assert len(np.unique(stays[0])) == 2
+
+
 def test_the_words_of_each_opinion_are_read_back_as_that_opinion():
     np.testing.assert_array_equal(confusion(off_topic=0, sarcasm=0, typos=0, draws=4000), np.eye(5))
 
@@ -416,6 +464,8 @@ def test_a_typo_is_one_slip_and_is_put_right_unless_another_word_is_as_near():
         (Click, {"user": "bored"}, "one of perfect, navigational, informational, got 'bored'"),
         (Click, {"positions": 3, "position": 4}, "position 1 to positions, got positions=3, position=4"),
         (Click, {"positions": 0}, "positions must be at least 1"),
+        (Click, {"positions": 2.5}, r"positions=2\.5, position=None; both are whole numbers"),
+        (Click, {"position": 1.5}, r"positions=10, position=1\.5; both are whole numbers"),
         (Click, {"relevant": 1.1}, "relevant 0 to 1, got eta=1.0, relevant=1.1"),
         (Dwell, {"law": "normal"}, "one of log_normal, weibull, got 'normal'"),
         (Dwell, {"session": 0}, "session must be finite and above 0, got 0"),

@@ -179,6 +179,13 @@ BAD = {
     "not a completion": (200, {}, '["choices"]'),
     "empty choices": (200, {}, '{"choices": []}'),
     "a refusal": completion(None, prompt_tokens=100),
+    "usage beyond all numbers": (
+        200,
+        {},
+        completion('{"score": 2}')[2].replace('"usage": {}', '"usage": {"prompt_tokens": 1e999}'),
+    ),
+    "nesting without end": (200, {}, "[" * 100_000),
+    "nesting without end from the model": completion('{"score": ' + "[" * 100_000 + "}"),
     "bad JSON from the model": completion('{"score": 4'),
     "no JSON from the model": completion("four stars"),
     "wrong schema": completion('{"rating": 4}'),
@@ -191,6 +198,7 @@ BAD = {
     "overloaded": (503, {"Retry-After": "0.01"}, "oops"),
     "rate limit": (429, {"Retry-After": "0.01"}, "slow down"),
     "a date to wait for": (429, {"Retry-After": formatdate(0)}, "slow down"),
+    "a date after all dates": (429, {"Retry-After": "Mon, 01 Jan 99999999999999999999 00:00:00 +0000"}, "slow down"),
     "a header that says nothing": (429, {"Retry-After": "soon"}, "slow down"),
     "cut connection": "cut",
     "too slow": 0.5,
@@ -342,6 +350,13 @@ def test_the_key_comes_from_the_environment_and_goes_nowhere_else(task, server, 
     assert "secret" not in json.dumps(server.received)
     judge(task, server).answer(question(task, words(task, 1)))
     assert "Authorization" not in server.headers[1]
+    monkeypatch.setenv("JUDGE_KEY", " from a file\n")
+    judge(task, server, api_key_env="JUDGE_KEY").answer(question(task, words(task, 1)))
+    assert server.headers[2]["Authorization"] == "Bearer from a file"
+    monkeypatch.setenv("JUDGE_KEY", "sec\nret")
+    with pytest.raises(ValueError, match="printable ASCII") as refused:
+        judge(task, server, api_key_env="JUDGE_KEY")
+    assert "ret" not in str(refused.value).replace("Retry", "")
     monkeypatch.delenv("JUDGE_KEY")
     with pytest.raises(ValueError, match="must name an environment variable that holds the key, got 'JUDGE_KEY'"):
         judge(task, server, api_key_env="JUDGE_KEY")
@@ -366,6 +381,7 @@ def test_in_an_environment_it_is_an_annotator_like_any_other(task, server):
     ("arguments", "message"),
     [
         ({"base_url": "localhost:8000"}, "base_url must begin with http:// or https://, got 'localhost:8000'"),
+        ({"base_url": "http://h/v1/chat/completions"}, "what comes before /chat/completions, got 'http://h/v1/chat"),
         ({"levels": 1}, "levels must be at least 2"),
         ({"max_tokens": 0}, "max_tokens at least 1"),
         ({"temperature": -1.0}, "must be at least 0, got -1.0"),

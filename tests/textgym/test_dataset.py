@@ -137,6 +137,8 @@ def test_policies_with_predict_and_ids_are_accepted():
     ("arguments", "told"),
     [
         ((COPY, policy, 0), "episodes must be at least 1"),
+        ((COPY, policy, 1.5), r"episodes and seed must be whole numbers, got episodes=1\.5, seed=0"),
+        ((gymnasium.make_vec(COPY, vectorization_mode="sync"), policy, 1), r'vectorization_mode="vector_entry_point"'),
         ((COPY, 7, 1), "policy must be a function"),
         (("CartPole-v1", policy, 1), "one of TextGym's"),
         ((gymnasium.wrappers.TimeLimit(gymnasium.make(COPY), 1), lambda o: 3, 1), "without TimeLimit"),
@@ -145,6 +147,19 @@ def test_policies_with_predict_and_ids_are_accepted():
 def test_collect_says_what_it_cannot_do(arguments, told):
     with pytest.raises(ValueError, match=told):
         collect(*arguments)
+
+
+def test_what_nobody_was_asked_about_is_never_the_best_text():
+    spec = {"name": "rating", "metric": "token_match"}
+    env = gymnasium.make(COPY, feedback=[{"name": "rating", "metric": "rouge_l", "weight": -1}], feedback_budget=3)
+    dataset = collect(env, policy, 8)
+    asked = [record.feedback[0].observed_value is not None for record in dataset]
+    assert asked == [True] * 3 + [False] * 5
+    assert [record.observed_return is not None for record in dataset] == asked
+    assert len(dataset.supervised()) == len({record.prompt for record in dataset[:3]})
+    lost = collect(gymnasium.make(COPY, feedback=[spec], noise="sparse/severe"), policy, 20)
+    assert {record.observed_return is None for record in lost} == {True, False}
+    assert all((record.observed_return is None) == (record.feedback[0].observed_value is None) for record in lost)
 
 
 SOURCE = Source("mine/Limerick-v0", "{}", "train", 3, "0123", "textgym 0")
@@ -192,6 +207,15 @@ def test_a_ranking_is_every_pair_of_its_texts():
     assert FeedbackDataset([*group, not_asked]).rankings() == [{"prompt": "p", "completions": ["c", "a"]}]
 
 
+def test_data_sets_that_were_added_up_keep_their_groups_apart():
+    def group(*names):
+        last = part(reading(0.5, ranking=[2, 1, 3]), signal="ranking:gold")
+        return [text(name, *([last] if i == 2 else []), episode=i) for i, name in enumerate(names)]
+
+    both = FeedbackDataset(group(*"abc")) + FeedbackDataset(group(*"xyz"))
+    assert [row["completions"] for row in both.rankings()] == [["b", "a", "c"], ["y", "x", "z"]]
+
+
 def test_ratings_labels_edits_comments_and_what_to_imitate():
     rated = part(reading(0.25, level=2), reading(0.75, level=4), reading(None))
     poor = part(reading(0.0, level=1), reading(0.75, level=4))
@@ -210,6 +234,13 @@ def test_ratings_labels_edits_comments_and_what_to_imitate():
     assert dataset.supervised("rating") == [{"prompt": "p", "completion": "a"}]
     without_edits = FeedbackDataset([text("a", rated, observed_return=1.0), text("b", poor, observed_return=2.0)])
     assert without_edits.supervised() == [{"prompt": "p", "completion": "b"}]
+    brief = part(signal="brevity")
+    unasked = text("c", part(signal="rating:gold", observed_value=None), brief, observed_return=3.0)
+    unseen = text("d", part(observed_value=None), observed_return=None)
+    some = FeedbackDataset([unseen, unasked, text("a", rated, brief, observed_return=1.0)])
+    assert some.supervised() == [{"prompt": "p", "completion": "a"}]
+    assert some[:2].supervised() == [{"prompt": "p", "completion": "c"}]
+    assert some[:1].supervised() == []
     with pytest.raises(ValueError, match=r"no signal 'ratting' \(did you mean 'rating'\?\)"):
         dataset.ratings("ratting")
 
@@ -255,7 +286,7 @@ def test_metrics_alone_and_nothing_at_all_survive_a_file_too(suffix, tmp_path):
 
 @pytest.mark.parametrize("suffix", ["jsonl", "parquet"])
 def test_a_file_is_written_whole_or_not_at_all(suffix, tmp_path):
-    path = tmp_path / f"kept.{suffix}"
+    path = tmp_path / "new" / "folder" / f"kept.{suffix}"
     good = FeedbackDataset([text("a", part(reading(level=1)))])
     good.save(path)
     with pytest.raises((TypeError, ValueError, OverflowError)):
@@ -263,7 +294,26 @@ def test_a_file_is_written_whole_or_not_at_all(suffix, tmp_path):
             path
         )
     assert load(path) == good
-    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+def test_what_a_file_says_is_never_done(tmp_path):
+    """Texts, names and arguments that would be code, a path, a template or a tag elsewhere come back as they were."""
+    nasty = [
+        "__import__('os').mkdir('hacked')",
+        "$(mkdir hacked)",
+        "../hacked",
+        "{record.seed}",
+        "<script>",
+        "\u2028\r\0",
+    ]
+    record = text(nasty[0], part(reading(**{nasty[1]: nasty[5]}), signal=nasty[2]), prompt=nasty[3])
+    dataset = FeedbackDataset([replace(record, reference=nasty[5], source=replace(SOURCE, env_id=nasty[0]))])
+    for suffix in ("jsonl", "parquet"):
+        dataset.save(tmp_path / f"all.{suffix}")
+        assert load(tmp_path / f"all.{suffix}") == dataset
+    assert {file.name for file in tmp_path.iterdir()} == {"all.jsonl", "all.parquet"}
+    assert not list(tmp_path.parent.glob("hacked*"))
 
 
 def test_bad_files_are_named_with_their_line(tmp_path, monkeypatch):
@@ -276,8 +326,15 @@ def test_bad_files_are_named_with_their_line(tmp_path, monkeypatch):
         (json.dumps({**good, "prompts": 1}), r"unknown: \['prompts'\]"),
         (json.dumps({key: value for key, value in good.items() if key != "seed"}), r"missing: \['seed'\]"),
         (json.dumps({**good, "feedback": 7}), "expected a list, got 7"),
+        (json.dumps({**good, "prompt": 7}), "the prompt of a Record must be str, got 7"),
+        (json.dumps({**good, "seed": 0.5}), "the seed of a Record must be int, got 0.5"),
+        (json.dumps({**good, "seed": True}), "the seed of a Record must be int, got True"),
+        (json.dumps({**good, "clean_return": "high"}), "the clean_return of a Record must be float, got 'high'"),
+        (json.dumps({**good, "completion_ids": "ab"}), r"the completion_ids of a Record must be list\[int\], got 'ab'"),
+        ("[" * 200_000, "not JSON"),
+        ('{"prompt": "\udcff"}', "not JSON: .*utf-8"),  # a byte that is not UTF-8
     ]:
-        path.write_text(json.dumps(good) + "\n\n" + line + "\n")
+        path.write_bytes((json.dumps(good) + "\n\n" + line + "\n").encode(errors="surrogateescape"))
         with pytest.raises(ValueError, match=rf"bad\.jsonl:3: .*({told})"):
             load(path)
     with pytest.raises(ValueError, match=r"must end in \.jsonl or \.parquet"):
@@ -304,7 +361,8 @@ def test_cleaning_drops_the_unreliable_contradictions_and_repeats_and_reports_ea
     assert {r.annotator for record in cleaned for p in record.feedback for r in p.readings} == {0, 1, 2}
     assert len(cleaned) == 40
     assert report.dropped[0] == Dropped("unreliable", 0, "rating:gold", 3)
-    assert str(report) == "left out 41 answers (unreliable), 1 records (duplicate)"
+    assert str(report) == "left out 41 answers (unreliable), 1 record (duplicate)"
+    assert repr(report) == f"CleaningReport({report})"
     untouched, nothing = dataset.clean(min_agreement=None, max_gap=None, keep_duplicates=True)
     assert untouched == dataset
     assert str(nothing) == "left out nothing"
@@ -407,3 +465,46 @@ def test_consensus_turns_pairs_round_and_says_what_is_wrong(votes, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "crowdkit", None)
     with pytest.raises(ImportError, match=r'pip install "textgym\[crowd\]"'):
         consensus(dataset, "judge")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("view", "trainer"),
+    [("preferences", "DPO"), ("preferences", "Reward"), ("supervised", "SFT"), ("unpaired", "KTO")],
+)
+def test_trl_trains_on_a_view(view, trainer, tmp_path, monkeypatch):
+    """One step of a tiny model on the CPU, with the rows as they are."""
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    trl = pytest.importorskip("trl")
+    datasets, transformers = pytest.importorskip("datasets"), pytest.importorskip("transformers")
+    if trainer == "KTO" and not hasattr(trl, "KTOTrainer"):
+        trl = pytest.importorskip("trl.experimental.kto")
+    feedback = [{"name": name, "metric": "rouge_l"} for name in ("rating", "preference")]
+    env = gymnasium.make_vec(
+        "textgym/Docstring-v0", num_envs=4, vectorization_mode="vector_entry_point", feedback=feedback
+    )
+    simulator = env.unwrapped.simulator
+    writable = np.flatnonzero(simulator.vocabulary.writable)
+    generator = np.random.default_rng(0)
+    dataset = collect(env, lambda observation: generator.choice(writable, 4), 8)
+    tokenizer = transformers.PreTrainedTokenizerFast(
+        tokenizer_object=simulator.vocabulary._tokenizer, pad_token="<pad>", eos_token="<end>"
+    )
+    config = transformers.GPT2Config(
+        vocab_size=len(tokenizer), n_positions=128, n_embd=16, n_layer=1, n_head=2, bos_token_id=2, eos_token_id=2,
+        pad_token_id=0, num_labels=1,
+    )  # fmt: skip
+    kind = transformers.GPT2ForSequenceClassification if trainer == "Reward" else transformers.GPT2LMHeadModel
+    kind(config).save_pretrained(tmp_path / "model")
+    tokenizer.save_pretrained(tmp_path / "model")
+    arguments = getattr(trl, f"{trainer}Config")(
+        output_dir=str(tmp_path / "run"), max_steps=1, per_device_train_batch_size=4, use_cpu=True, report_to=[],
+        save_strategy="no", disable_tqdm=True, bf16=False, gradient_checkpointing=False, logging_steps=1, seed=0,
+    )  # fmt: skip
+    rows = datasets.Dataset.from_list(getattr(dataset, view)())
+    learner = getattr(trl, f"{trainer}Trainer")(
+        model=str(tmp_path / "model"), args=arguments, train_dataset=rows, processing_class=tokenizer
+    )
+    learner.train()
+    assert learner.state.global_step == 1
+    assert 0 < learner.state.log_history[0]["loss"] < 20

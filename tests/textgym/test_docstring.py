@@ -11,10 +11,11 @@ from rapidfuzz.process import cdist
 from sacrebleu.metrics import CHRF
 
 from textgym.registration import build
-from textgym.tasks import corpus_cache, docstring
+from textgym.tasks import docstring
 from textgym.tasks.base import SPLITS
 from textgym.tasks.docstring import Docstring
-from textgym.tasks.standard_library import Documented, first_sentence, read, split_corpus
+from textgym.tasks.parts import corpus_cache
+from textgym.tasks.parts.standard_library import Documented, first_sentence, read, split_corpus
 from textgym.transition import Transition
 
 SOURCE = '''

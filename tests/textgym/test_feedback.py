@@ -89,6 +89,27 @@ def test_who_is_who_is_told_and_taste_is_by_person():
     np.testing.assert_allclose(info["signals"][:, 0], 0.75 * np.exp(-4.0))
 
 
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [{"name": "potential", "metric": "brevity"}, {"name": "potential", "metric": "rouge_l"}],
+        ["diversity", "rouge_l"],
+    ],
+)
+def test_people_read_a_text_before_it_is_remembered(parts):
+    """Those who all but share the metric's taste rate what the metric scores."""
+    people = {"size": 2, "taste": 1e-9}
+    rating = {"name": "rating", "metric": {"name": "blend", "metrics": parts}, "levels": 100_001, "pool": people}
+    env = vector(1, feedback=[rating], noise=[], group_size=2, max_new_tokens=4)
+    told = 0
+    for token in (3, 4, 5, 2, 2, 3, 5, 4, 2):  # after a text, one step resets
+        info = env.step(np.array([token]))[4]
+        if info.get("observed_mask", np.zeros(1)).any():
+            np.testing.assert_allclose(info["observed_signals"], info["signals"], atol=1e-4)
+            told += info["signals"].any()
+    assert told
+
+
 class Shy(Annotator):
     """Says 1 about every other text, and nothing about the rest."""
 
@@ -199,7 +220,8 @@ def test_fusion_is_shown_whole_texts_and_changes_between_them():
         assert len(Watching.log) == text + 1
         np.testing.assert_allclose(observed[0], [1.0, info["observed_signals"][1]])
         assert given.all()
-        assert variance[0, 0] == 0 < variance[0, 1]
+        assert np.isnan(variance[0, 0])
+        assert variance[0, 1] > 0
         assert info["clean_reward"] == pytest.approx((1 + text) * (0.25 + 1))
 
 
@@ -247,6 +269,47 @@ def test_choosy_asking_asks_about_what_is_new(choice):
     assert np.average([np.mean(usual), np.mean(rare)], weights=[9, 1]) == pytest.approx(0.2, abs=0.08)
 
 
+def test_delayed_feedback_is_not_lost_at_tokens_that_nobody_is_asked_about():
+    delayed = [{"name": "delay", "steps": 2}]
+    feedback = [{"name": "rating", "metric": "token_match", "levels": 7, "noise": delayed}]
+    env = vector(500, feedback=feedback, noise=[], feedback_budget={"amount": 1e9, "share": 0.5})
+    said, paid = np.zeros(500), np.zeros(500)
+    prompts = env.unwrapped.simulator.input_ids.copy()
+    for step in range(6):
+        info = env.step(prompts[:, step] if step < 5 else np.full(500, 2))[4]
+        told = info["annotation"]["rating:token_match"]
+        said += told["readings"][:, 0] * told["answered"][:, 0]
+        paid += info["observed_signals"][:, 0]
+    np.testing.assert_allclose(paid, said)
+    assert 0 < said.mean() < 0.75
+
+
+def test_privacy_that_does_not_reach_over_all_values_is_warned_of():
+    private = [{"name": "laplace", "epsilon": 1.0}]
+    with pytest.warns(UserWarning, match="at most sensitivity=1, and these lie from 0 to 2"):
+        vector(2, feedback=["exact_match", "brevity"], noise=private)
+
+
+def test_privacy_losses_add_up_over_answers_and_texts():
+    private = [{"name": "randomised_response", "epsilon": 0.5}]
+    env = vector(3, feedback=[{**RATING, "levels": 2, "readings": 2, "noise": private}], noise=[])
+    for number, info in enumerate(texts(env, 3)):
+        assert info["privacy_loss"].tolist() == [1.0] * 3
+        assert info["privacy_spent"].tolist() == [1.0 + number] * 3
+
+
+def test_the_variance_that_fusion_sees_is_that_of_the_corrected_readings():
+    """A surrogate doubles the spread of flips at 25 %, and so quadruples the variance."""
+    flip = [{"name": "flip", "rate": 0.25}]
+    seen = {}
+    for name, correction in (("raw", []), ("corrected", [{"name": "surrogate", "oracle": True}])):
+        signal = {**RATING, "levels": 2, "readings": 5, "noise": flip, "correction": correction}
+        env = vector(50, feedback=[signal, "exact_match"], fusion="watching", noise=[])
+        env.step(np.full(50, 2))
+        seen[name] = Watching.log[-1][2][:, 0]
+    np.testing.assert_allclose(seen["corrected"], 4 * seen["raw"])
+
+
 def test_wrong_budgets_pools_and_guards_are_refused():
     cases = [
         ({"feedback_budget": {"amount": 5, "chioce": "uniform"}}, "unknown argument 'chioce' for feedback_budget"),
@@ -261,7 +324,12 @@ def test_wrong_budgets_pools_and_guards_are_refused():
         ({"feedback": [{**RATING, "pool": 3}]}, "must be a mapping such as"),
         ({"feedback": ["ranking"]}, "annotator 'ranking' needs the metric it reads"),
         ({"feedback": [{"name": "ranking", "metric": "rouge_l"}]}, "set group_size to 2 or more"),
+        (
+            {"feedback": [{"name": "ranking", "metric": "rouge_l"}], "group_size": 17},
+            "annotator 'ranking' compares at most max_group=16 texts of one prompt, and group_size is 17",
+        ),
         ({"guard": {"metric": "exact_match", "threshold": 2}}, "threshold must be above 0.0 and at most 1.0"),
+        ({"guard": {"metric": "diversity"}}, "the guard's metric must not remember past texts, got 'diversity'"),
         ({"guard": {"metric": "token_match"}}, "the bounds of a metric of finished texts"),
         ({"guard": {"metric": "brevity", "tpr": 1.5}}, r"guard: tpr must be in \[0, 1\], got 1.5"),
         ({"guard": "safety"}, "guard must be a mapping"),
@@ -294,6 +362,8 @@ def test_a_guard_ends_an_unsafe_text_at_once():
     assert not rewards[over].any()
     _, _, again, _, _ = careless.step(np.full(4000, 3))
     assert not again[~wrong & ~over].any()  # who overlooks a word goes on overlooking it
+    blind = vector(4000, feedback=["no_ds"], noise=[], guard={"metric": "no_ds", "tpr": 0.0, "fpr": 0.5})
+    assert not blind.step(np.full(4000, 6))[2].any()  # unsafe at once, and not to be flagged by mistake
 
 
 def test_asking_learns_to_predict():

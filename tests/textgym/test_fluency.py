@@ -95,6 +95,16 @@ def test_probabilities_add_up_to_one(order, history):
     assert total == pytest.approx(1.0, abs=1e-12)
 
 
+def test_a_rare_pair_of_frequent_words_is_rarer_than_any_single_word():
+    """One word follows "return" once in a thousand times; a word that was never seen is likelier by itself."""
+    model = NgramModel(Sentences(["return a"] * 1000 + ["return the"]).prompt_set("train"), WORDS, 2)
+    words = np.flatnonzero(WORDS.writable)
+    log_p, starts = model.log_probabilities(*padded([[WORDS.encode("return")[0], word] for word in words]))
+    assert np.exp(log_p[starts + 2]).sum() == pytest.approx(1.0, abs=1e-12)
+    padding, _ = model.log_probabilities(np.array([[0, 1]]), np.array([2]))
+    assert np.isfinite(padding).all()
+
+
 def test_mean_log_probability_counts_the_end_and_ignores_padding():
     model = NgramModel(Sentences().prompt_set("train"), WORDS)
     texts = [WORDS.encode(sentence) for sentence in SENTENCES] * 60  # more than a batch

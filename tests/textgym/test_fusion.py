@@ -31,7 +31,10 @@ def told(fusion, signals, given=None, variance=None, episode=0):
     signals = np.array(signals, np.float64)
     given = np.ones(signals.shape, np.bool_) if given is None else np.array(given)
     fusion.learn(
-        at(len(signals), episode), signals, given, np.zeros_like(signals) if variance is None else np.array(variance)
+        at(len(signals), episode),
+        signals,
+        given,
+        np.full_like(signals, np.nan) if variance is None else np.array(variance),
     )
 
 
@@ -47,7 +50,7 @@ def test_a_row_does_not_depend_on_the_others(spec):
         np.testing.assert_array_equal(weights[fourth], np.broadcast_to(alone.weights(own), (1, 3)))
         signals, given = generator.random((7, 3)), generator.random((7, 3)) < 0.9
         signals[~given] = 0.0
-        variance = 0.01 * generator.random((7, 3)) * [0, 1, 0]
+        variance = 0.01 * generator.random((7, 3)) * [np.nan, 1, np.nan]
         together.learn(here, signals, given, variance)
         alone.learn(own, signals[fourth], given[fourth], variance[fourth])
 
@@ -151,6 +154,14 @@ def test_hedge_leaves_a_signal_that_strays():
     np.testing.assert_allclose(weights.sum(axis=1), 3)
 
 
+def test_a_signal_without_weight_does_not_take_the_others_with_it():
+    """After a million texts in which two signals contradict each other, one without weight has the least loss."""
+    fusion = make("hedge", (1.0, 1.0, 0.0))
+    fusion.state["loss"][:] = [1e6, 1e6 + 1, 0.2e6]
+    np.testing.assert_allclose(fusion.weights(at(1)), [2 * np.array([1, np.exp(-0.1), 0]) / (1 + np.exp(-0.1))])
+    np.testing.assert_array_equal(make("hedge", (0.0, 0.0)).weights(at(1)), [[0, 0]])
+
+
 def test_users_weigh_around_the_spec():
     weights, concentration = np.array([1.0, -0.5, 0.0, 0.25]), 20.0
     spec = {"name": "personalised", "users": N, "concentration": concentration, "seed": 3}
@@ -186,6 +197,27 @@ def test_the_multiplier_follows_dual_ascent():
     last = make({"name": "lagrangian", "eta": 1.0, "limit": 0.0})
     told(last, [[0, 0, 0.25]])
     np.testing.assert_allclose(last.weights(at(1)), [[1, 0.5, 1.0]])
+
+
+def test_the_multiplier_holds_a_policy_to_its_limit():
+    """A policy that is unsafe with probability `sigma((0.4 - lambda) / 0.2)`, as harm pays 0.4 more and lambda less."""
+    rows, limit, generator = 400, 0.2, np.random.default_rng(0)
+    fusion = make({"name": "lagrangian", "limit": limit, "eta": 0.02}, (1.0, 0.0), rows)
+    harms, multipliers = [], []
+    for text in range(2000):
+        multiplier = fusion.weights(at(rows, text))[:, 1]
+        harm = generator.random(rows) < 1 / (1 + np.exp((multiplier - 0.4) / 0.2))
+        told(fusion, np.stack([0.4 * harm, 1.0 - harm], axis=1), episode=text)
+        harms.append(harm), multipliers.append(multiplier)
+    late, least = np.array(harms)[1000:].mean(axis=0), np.min(multipliers[1000:])
+    assert least > 0  # so what is learnt adds up: mean cost - limit = change of lambda / (eta texts)
+    change = fusion.weights(at(rows))[:, 1] - multipliers[1000]
+    np.testing.assert_allclose(late - limit, change / (0.02 * 1000), atol=1e-12)
+    slope = limit * (1 - limit) / 0.2  # of the policy, where it stands still
+    deviation = np.sqrt(0.02 * limit * (1 - limit) / (2 * slope))  # of a multiplier that steps at random around there
+    assert np.abs(late - limit).max() < 5 * np.sqrt(2) * deviation / (0.02 * 1000)
+    still = 0.4 + 0.2 * np.log((1 - limit) / limit)
+    assert np.mean(multipliers[1000:]) == pytest.approx(still, abs=deviation / 5)
 
 
 @pytest.mark.parametrize(

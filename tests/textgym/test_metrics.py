@@ -215,6 +215,7 @@ def test_token_match_pays_nothing_after_the_reference():
         ),
         (lambda task: Repetition(task, n=0), "got n=0"),
         (lambda task: Repetition(task, n=60), "got n=60"),
+        (lambda task: Repetition(task, n=1.5), r"n must be a whole number from 1, .*, got n=1\.5"),
     ],
 )
 def test_wrong_arguments_are_refused(make, message):

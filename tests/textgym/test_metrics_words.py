@@ -377,7 +377,9 @@ def test_fairness_lets_the_other_metric_remember():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Diversity(TASK, memory=0), "memory must be at least 1, got 0"),
+        (lambda: Diversity(TASK, memory=0), "memory must be a whole number of at least 1, got 0"),
+        (lambda: Diversity(TASK, memory=1.5), r"memory must be a whole number of at least 1, got 1\.5"),
+        (lambda: Diversity(TASK, n=1.5), r"n must be a whole number from 1, .*, got n=1\.5"),
         (lambda: Diversity(TASK, n=0), "got n=0"),
         (lambda: Diversity(TASK, n=40), "got n=40"),
         (lambda: Safety(TASK, categories=["mood"]), r"categories must be a list of some of drugs, .*got \['mood'\]"),

@@ -133,18 +133,19 @@ def test_a_channel_that_calls_itself_affine_is(spec):
 
 @pytest.mark.parametrize("spec", SPECS, ids=str)
 def test_rows_keep_to_themselves_and_state_is_restored(spec):
-    values = np.linspace(0, 1, 12).reshape(6, 2)
+    readings = 1 if spec.get("unbiased") else 2
+    values = np.linspace(0, 1, 6 * readings).reshape(6, readings)
 
     def run(channel, episodes, rows=slice(None)):
         here = ADDRESS[:6][rows]
         return np.stack([channel.apply(values[rows], later(here, e, step)) for e in episodes for step in range(2)])
 
-    channel = bound(spec, 6, readings=2)
+    channel = bound(spec, 6, readings=readings)
     expected = run(channel, [0, 1, 2])
     for rows in (np.array([4, 1]), np.array([], np.int64)):
-        np.testing.assert_array_equal(run(bound(spec, 6, readings=2), [0, 1, 2], rows), expected[:, rows])
+        np.testing.assert_array_equal(run(bound(spec, 6, readings=readings), [0, 1, 2], rows), expected[:, rows])
     saved, further = channel.get_state(), run(channel, [3, 4])
-    other = bound(spec, 6, readings=2)
+    other = bound(spec, 6, readings=readings)
     other.set_state(saved)
     np.testing.assert_array_equal(run(other, [3, 4]), further)
     other.reseed(np.arange(6))
@@ -192,6 +193,13 @@ def test_plain_functions(spec, values, expected):
     channel = build("noise", spec)
     np.testing.assert_allclose(channel.apply(np.array(values)[:, None], ADDRESS[: len(values)])[:, 0], expected)
     np.testing.assert_allclose(channel.mean(np.array(values)), expected)
+
+
+@pytest.mark.parametrize("levels", range(2, 13))
+def test_levels_among_those_that_are_rounded_to_stay(levels):
+    for finer in range(1, 8):
+        channel = Quantise((levels - 1) * finer + 1, stochastic=True)
+        np.testing.assert_allclose(channel.confusion(np.linspace(0, 1, levels)), np.eye(levels), atol=1e-12)
 
 
 def test_stochastic_rounding_is_unbiased():
@@ -262,6 +270,25 @@ def test_dropout_loses_readings_and_may_make_up_for_it():
     assert_moments(np.isnan(draws[:, 0]).astype(float), 0.7, 0.7 * 0.3)
     scaled = build("noise", {"name": "dropout", "seen": 0.3, "unbiased": True}).apply(values, ADDRESS)
     assert_moments(np.nan_to_num(scaled[:, 0]), 0.4, 0.4**2 * 0.7 / 0.3)
+
+
+def test_dropout_that_makes_up_for_losses_is_for_one_reading_of_a_text():
+    unbiased = {"name": "dropout", "seen": 0.3, "unbiased": True}
+    with pytest.raises(ValueError, match=r"takes one reading of each text, got 3: .* put it on the sum"):
+        bound(unbiased, 5, readings=3)
+    signal = {"name": "rating", "metric": "brevity", "readings": 3, "levels": 9}
+    with pytest.raises(ValueError, match="takes one reading of each text, got 3"):
+        gymnasium.make("textgym/Copy-v0", feedback=[{**signal, "noise": [unbiased]}])
+    rows = 20_000
+    env = gymnasium.make_vec(
+        "textgym/Copy-v0", num_envs=rows, vectorization_mode="vector_entry_point", feedback=[signal], noise=[unbiased]
+    )
+    env.reset(seed=0)
+    for token in env.unwrapped.simulator.input_ids[:, :5].T.copy():
+        env.step(token)
+    _, rewards, _, _, info = env.step(np.full(rows, Vocabulary.end_id))
+    assert (info["signals"] == 1).all()
+    assert_moments(rewards, 1.0, 0.7 / 0.3)
 
 
 def test_a_pool_lets_one_annotator_judge_a_whole_text():

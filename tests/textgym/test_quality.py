@@ -200,5 +200,43 @@ def test_the_quality_of_an_environments_feedback_prints():
     assert "truth to answer     0  0.25   0.5  0.75     1" in printed
     assert np.isnan(quality["preference:rouge_l"].bias).all()
     assert "nan" not in printed
+    assert repr(quality) == printed
+    with pytest.raises(ValueError, match="the data set is empty"):
+        feedback_quality(FeedbackDataset([]))
     with pytest.raises(ValueError, match="the data set has metrics alone"):
         feedback_quality(collect("textgym/Copy-v0", lambda o: 2, 1))
+
+
+def test_no_answer_is_said_in_a_line():
+    silent = {"name": "preference", "metric": "rouge_l", "skip": 1.0}
+    feedback = [silent, {"name": "rating", "metric": "rouge_l"}]
+    unasked = collect(gymnasium.make("textgym/Copy-v0", feedback=feedback, feedback_budget=0), lambda o: 2, 3)
+    assert str(feedback_quality(unasked)) == "preference:rouge_l: nobody was asked\n\nrating:rouge_l: nobody was asked"
+    asked = collect(gymnasium.make("textgym/Copy-v0", feedback=feedback), lambda o: 2, 3)
+    assert str(feedback_quality(asked)["preference:rouge_l"]) == "preference:rouge_l: none of 3 answers was given"
+
+
+def test_truth_and_answers_that_never_differ_have_no_ratio():
+    quality = feedback_quality(dataset_of(np.zeros(3), np.zeros((3, 2))))["rating:gold"]
+    assert np.isnan(quality.signal_to_noise)
+    assert feedback_quality(dataset_of(np.eye(3)[0], np.eye(3)[:, :1]))["rating:gold"].signal_to_noise == np.inf
+
+
+def test_answers_about_tokens_are_compared_with_the_truth_of_whole_texts_alone():
+    """Careful annotators have no bias: a text of which only some tokens were asked about is not held against them."""
+    rating = {"name": "rating", "metric": "token_match", "levels": 100, "pool": {"size": 8}}
+    env = gymnasium.make("textgym/Copy-v0", feedback=[rating])
+
+    def copying(observation):
+        ids = observation["input_ids"].tolist()
+        words, written = ids.index(1), int(observation["attention_mask"].sum()) - ids.index(1) - 1
+        return ids[written] if written < words else 2
+
+    dataset = collect(env, copying, 20)
+    assert [record.clean_return for record in dataset] == pytest.approx([1.0] * 20)
+    quality = feedback_quality(dataset)["rating:token_match"]
+    assert np.nanmax(np.abs(quality.bias)) < 0.05
+    budget = gymnasium.make("textgym/Copy-v0", feedback=[{**rating, "pool": None}], feedback_budget=9)
+    part_way = feedback_quality(collect(budget, copying, 3))["rating:token_match"]
+    assert (part_way.answers, part_way.texts) == (9, 2)
+    assert abs(part_way.bias[0]) < 0.05

@@ -85,6 +85,17 @@ def test_texts_and_prompts_may_be_words():
         ([0, 0], ["a", [3] * 7], "completion 1 has 7 tokens, more than max_new_tokens=6"),
         ([0], ["a", "b"], "a prompt for each completion, got 1 and 2"),
         ([9999], ["a"], "a sample must be 0 to"),
+        ([0, -1], ["a", "a"], "prompt 1: a sample must be 0 to [0-9]+ in the train split, or a string, got -1"),
+        ([0.7], ["a"], "a sample must be .* got 0.7"),
+        ([True], ["a"], "a sample must be .* got True"),
+        ([None], ["a"], "a sample must be .* got None"),
+        ([0], [None], "completion 0 must be a string or a list of token ids, got None"),
+        ([0], [[3.5]], r"completion 0 must be .* got \[3.5\]"),
+        ([0], [[-1]], "completion 0: -1 is not a token that can be written"),
+        ("ab", "ab", "prompts must be a list with one entry for each text, got 'ab'"),
+        (0, ["a"], "prompts must be a list with one entry for each text, got 0"),
+        ([0], "a", "completions must be a list with one entry for each text, got 'a'"),
+        ([], [], "at least one text"),
     ],
 )
 def test_what_cannot_be_scored_is_said(prompts, completions, told):
@@ -92,11 +103,21 @@ def test_what_cannot_be_scored_is_said(prompts, completions, told):
         score(COPY, prompts, completions)
 
 
+def test_scores_print_their_means():
+    scores = score(COPY, np.array([0, 1]), [[3], np.array([4, 5])])
+    mean = scores.clean_return.mean()
+    printed = f"Scores(2 texts; means: clean_return {mean:.3f}, observed_return {mean:.3f}, "
+    assert repr(scores).startswith(printed)
+    assert f"token_match {scores.signals.mean():.3f})" in repr(scores)
+
+
 def test_groups_must_be_whole_and_long_texts_can_be_cut():
     with pytest.raises(ValueError, match="runs of 2 for the same prompt"):
         score(COPY, [0, 1], ["a", "a"], group_size=2)
     with pytest.raises(ValueError, match="runs of 2 for the same prompt"):
         score(COPY, [0, 0, 1], ["a", "a", "a"], group_size=2)
+    with pytest.raises(ValueError, match="group_size must be at least 1, got 0"):
+        score(COPY, [0], ["a"], group_size=0)
     cut = score(COPY, [0], [[3] * 9], truncate=True)
     np.testing.assert_array_equal(cut.signals, score(COPY, [0], [[3] * 6]).signals)
     assert cut.finish_reason.tolist() == ["length"]
@@ -150,6 +171,13 @@ def test_a_reward_function_is_called_as_trl_calls_it():
     answers = [[{"role": "assistant", "content": word}] for word in told]
     assert reward(prompts=talk, completions=answers, **trainer) == paid
     assert reward(prompts=["?", "?"], completions=told, sample=[row["sample"] for row in rows]) == paid
+    in_parts = [[{"role": "assistant", "content": [{"type": "text", "text": word}]}] for word in told]
+    assert reward(prompts=talk, completions=in_parts) == paid
+    silent = [[{"role": "assistant", "content": None}], [{"role": "assistant", "tool_calls": []}]]
+    assert reward(prompts=talk, completions=silent) == [0.0, 0.0]
+    with pytest.raises(ValueError, match="a conversation with a message of the user, got"):
+        reward(prompts=[EARLIER[:0]], completions=["a"])
+    assert repr(reward) == "RewardFunction('textgym/Copy-v0', split='train')"
     assert pickle.loads(pickle.dumps(reward))(prompts=talk, completions=answers) == paid
 
 
@@ -157,6 +185,11 @@ def test_a_text_that_cannot_be_spelled_is_paid_what_was_said():
     prompts = [0, 0]
     assert reward_function(COPY, unspellable=-1.0)(["?"] * 2, ["ä", "a b c d e f g h a"], sample=prompts)[0] == -1.0
     assert reward_function(COPY, unspellable=None)(["?"], ["ä"], sample=[0]) == [None]
+    for wrong in ("-1", True):
+        with pytest.raises(ValueError, match=f"unspellable must be a number or None, got {wrong!r}"):
+            reward_function(COPY, unspellable=wrong)
+    with pytest.raises(ValueError, match="num_rows must be at least 1, got 0"):
+        reward_function(COPY, num_rows=0)
 
 
 @pytest.mark.slow

@@ -188,7 +188,10 @@ def test_rendering_shows_prompt_text_and_pay():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"nose": []}, r"unknown argument 'nose' \(did you mean 'noise'\?\); known to every environment: task, difficulty, split"),
+        (
+            {"nose": []},
+            r"unknown argument 'nose' \(did you mean 'noise'\?\); known to every environment: task, difficulty, split",
+        ),
         ({"lenght": 3}, r"unknown argument 'lenght' \(did you mean 'length'\?\)"),
         ({"length": 0}, "length must be at least 1"),
         ({"difficulty": "impossible"}, "difficulty of the task 'copy' must be one of .*, got 'impossible'"),

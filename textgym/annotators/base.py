@@ -74,6 +74,7 @@ class Annotator(Component, ABC):
         whole_texts: whether the annotator can read finished texts only.
         external: whether the answers come from outside of this process, so that they cost time and may fail to come.
         needs_group: whether the annotator compares the texts of one prompt, and `group_size` must be 2 or more.
+        max_group: the largest `group_size` with which the annotator can be asked; None for any.
         low: the lowest answer.
         high: the highest answer.
         outcomes: all numbers that an answer can be, ascending, where they are few; else None.
@@ -84,6 +85,7 @@ class Annotator(Component, ABC):
     whole_texts: ClassVar[bool] = False
     external: ClassVar[bool] = False
     needs_group: bool = False
+    max_group: int | None = None
     low: float = 0.0
     high: float = 1.0
     outcomes: FloatArray | None = None

@@ -40,7 +40,7 @@ class Click(Annotator):
         positions: how many results the list has, at least 1.
         position: the place of the text, 1 to `positions`; None for a random one each time.
         eta: how fast attention falls with the place in the position-based model, at least 0.
-        relevant: the probability that another result is relevant.
+        relevant: the probability that another result is relevant, in [0, 1].
     """
 
     cost = 0.01
@@ -61,10 +61,11 @@ class Click(Annotator):
             raise ValueError(f"model must be one of {', '.join(_MODELS)}, got {model!r}")
         if user not in _USERS:
             raise ValueError(f"user must be one of {', '.join(_USERS)}, got {user!r}")
-        if positions < 1 or not 1 <= (1 if position is None else position) <= positions:
+        place = 1 if position is None else position
+        if not isinstance(positions, int) or not isinstance(place, int) or not 1 <= place <= positions:
             raise ValueError(
                 f"positions must be at least 1 and position 1 to positions, got positions={positions}, "
-                f"position={position}"
+                f"position={position}; both are whole numbers"
             )
         if not 0 <= eta < np.inf or not 0 <= relevant <= 1:
             raise ValueError(f"eta must be at least 0 and relevant 0 to 1, got eta={eta}, relevant={relevant}")

@@ -101,7 +101,7 @@ def _parts(transition: Transition, vocabulary_size: int) -> FloatArray:
     """Returns the completeness, concision and variety of texts, (n, 3), in [0, 1]."""
     length, wanted = np.maximum(transition.text_lengths, 1), np.maximum(transition.reference_lengths, 1)
     shorter = np.minimum(length, wanted)
-    variety = distinct_share(transition.text_ids, transition.text_lengths, 2, vocabulary_size)
+    variety = distinct_share(transition, 2, vocabulary_size)
     return np.column_stack([shorter / wanted, shorter / length, variety])
 
 

@@ -9,10 +9,12 @@ import numpy as np
 from textgym.annotators.base import Annotator, Answer, Question
 from textgym.metrics.base import Metric
 from textgym.metrics.parts.references import once_per_prompt_set
-from textgym.tasks.base import PromptSet
+from textgym.tasks.base import PromptSet, Task
 from textgym.transition import Transition
 from textgym.types import FloatArray, IntArray, TokenArray
 from textgym.vocabulary import Vocabulary
+
+_NOTHING = -1  # in place of a token
 
 
 @once_per_prompt_set
@@ -30,18 +32,22 @@ class Demonstration(Annotator):
         P(a | s) = (1 - lapse) softmax(beta Q*(s, .))(a) + lapse / |A(s)|,
 
     over the tokens A(s) that are allowed (Ziebart et al. 2008, "Maximum entropy inverse reinforcement learning").
-    Elsewhere it writes the reference's next token with probability 1 - lapse, else any writable one.
+    Elsewhere it writes the reference's next token with probability 1 - lapse, else any writable one; where there is no
+    reference either, it has nothing to show and does not answer.
 
     A metric that scores every token gets an answer at every token: `1 / (reference length + 1)` if the agent's is the
     demonstrator's in the same state, up to the place of the reference's end; the sum over a text is in [0, 1]. A
     metric of finished texts gets a whole text, written from the prompt within the agent's budget. The answer is then
     the share of its tokens, the end token included, that the agent wrote in the same places.
 
+    The annotation has `token` (n, m), the token shown, -1 for none; or `demonstration` (n, m, T), a text right padded
+    to the agent's budget T, and `demonstration_lengths` (n, m), without the end token.
+
     Args:
         metric: the signal's clean value, whose timing decides between tokens and texts; the answer comes from the
             text alone, so that the annotators of a pool differ by chance alone.
         beta: the rationality, per unit of gold; at least 0.
-        lapse: the probability epsilon of a token at random.
+        lapse: the probability epsilon of a token at random, in [0, 1].
     """
 
     cost = 5.0
@@ -53,6 +59,10 @@ class Demonstration(Annotator):
             raise ValueError(f"beta must be finite and non-negative, got {beta}")
         if not 0 <= lapse <= 1:
             raise ValueError(f"lapse must be 0 to 1, got {lapse}")
+        task = metric.task
+        knows_values = type(task).action_values is not Task.action_values and not task.max_reply_tokens
+        if not knows_values and not task.prompt_set("train").reference_lengths.any():
+            raise ValueError("it shows references or follows action values, and this task has none")
         self.beta, self.lapse = beta, lapse
 
     def answer(self, question: Question) -> Answer:
@@ -64,15 +74,15 @@ class Demonstration(Annotator):
         length, budget = transition.reference_lengths, transition.text_ids.shape[1]
         places = np.where(length > 0, length + 1, budget)  # a task without references may know the action values
         same = (token == transition.actions[:, None]) & (transition.steps < places)[:, None]
-        return Answer(same / places[:, None], {"token": token})
+        return Answer(np.where(token == _NOTHING, np.nan, same / places[:, None]), {"token": token})
 
     def _show_text(self, question: Question) -> Answer:
         transition, end = question.transition, self.metric.task.vocabulary.end_id
         readings, budget = question.readings, transition.text_ids.shape[1]
         people = transition[np.repeat(np.arange(len(transition)), readings)]  # (n m,) rows, one for each demonstrator
         tokens = self._whole_text(people, question.address.at_start().uniform(readings * budget).reshape(-1, budget))
-        ended = tokens == end
-        lengths = np.where(ended.any(axis=1), ended.argmax(axis=1), budget)
+        ended, shown = tokens == end, tokens[:, 0] != _NOTHING
+        lengths = np.where(ended.any(axis=1), ended.argmax(axis=1), budget) * shown
         place = np.arange(budget)
         stopped = (people.actions == end) & (people.text_lengths < budget)
         written = np.where(people.text_mask, people.text_ids, -1)
@@ -83,7 +93,7 @@ class Demonstration(Annotator):
             "demonstration": demonstration.reshape(-1, readings, budget),
             "demonstration_lengths": lengths.reshape(-1, readings),
         }
-        return Answer(same.reshape(-1, readings), annotation)
+        return Answer(np.where(shown, same, np.nan).reshape(-1, readings), annotation)
 
     def _next_token(self, state: Transition, draws: FloatArray) -> IntArray:
         """Returns m demonstrators' tokens for n states, (n, m), from as many draws in (0, 1)."""
@@ -121,15 +131,19 @@ class Demonstration(Annotator):
         return tokens
 
     def _from_reference(self, state: Transition, places: IntArray, draws: FloatArray) -> IntArray:
-        """Returns what m demonstrators write in those places (n, m), or (m,), of the rows, from as many draws."""
+        """Returns what m demonstrators write in those places (n, m), or (m,), of the rows, from as many draws.
+
+        Where there is no reference, that is -1.
+        """
         vocabulary = self.metric.task.vocabulary
         references = _ended_references(state.prompt_set, vocabulary)
         tokens = references[state.samples[:, None], np.minimum(places, references.shape[1] - 1)]
-        if not self.lapse:
-            return np.broadcast_to(tokens, draws.shape).astype(np.int64)
-        writable = np.flatnonzero(vocabulary.writable)
-        random = writable[(np.minimum(draws / self.lapse, 1.0 - 1e-9) * len(writable)).astype(np.int64)]
-        return np.where(draws < self.lapse, random, tokens)
+        if self.lapse:
+            writable = np.flatnonzero(vocabulary.writable)
+            random = writable[(np.minimum(draws / self.lapse, 1.0 - 1e-9) * len(writable)).astype(np.int64)]
+            tokens = np.where(draws < self.lapse, random, tokens)
+        shown = np.where((state.reference_lengths > 0)[:, None], tokens, _NOTHING)
+        return np.broadcast_to(shown, draws.shape).astype(np.int64)
 
 
 def _before(transition: Transition) -> Transition:

@@ -31,11 +31,11 @@ class Dwell(Annotator):
         metric: the metric whose place between its bounds is the quality q.
         law: `"log_normal"` or `"weibull"`.
         scale: the median stay (log-normal) or the stay that 1 in e readers exceeds (Weibull) at q = 0, in seconds.
-        kappa: the gain in log seconds from q = 0 to q = 1.
+        kappa: the gain in log seconds from q = 0 to q = 1, finite.
         spread: the standard deviation of log seconds, at least 0; log-normal only.
         shape: the exponent of the Weibull law, above 0; Weibull only.
         session: the longest stay that is seen, in seconds, above 0.
-        clickbait: the share of texts that are click-bait.
+        clickbait: the share of texts that are click-bait, in [0, 1].
     """
 
     cost = 0.01
@@ -81,9 +81,9 @@ class Dwell(Annotator):
 
     def answer(self, question: Question) -> Answer:
         quality = (question.quality - self.metric.low) / (self.metric.high - self.metric.low)
-        draws = question.address.uniform(1 + question.readings)  # the first, of the text, is click-bait's
-        bait = draws[:, :1] < self.clickbait
-        stay = self.quantile(draws[:, 1:], np.where(bait, 1.0 - quality, quality))
+        bait = question.address.at_start().uniform() < self.clickbait  # drawn once for a text, not for each token
+        chance = question.address.uniform(question.readings, first=1)
+        stay = self.quantile(chance, np.where(bait, 1.0 - quality, quality))
         seconds = np.minimum(stay, self.session)
         readings = np.log1p(seconds) / np.log1p(self.session)
         return Answer(readings, {"seconds": seconds, "censored": stay > self.session})

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 from rapidfuzz.distance import Levenshtein
+from rapidfuzz.process import cpdist
 
 from textgym.annotators.base import Annotator, Answer, Question
 from textgym.metrics.base import Metric
-from textgym.metrics.parts.references import as_strings
-from textgym.metrics.ter import ter_edits
+from textgym.metrics.parts.references import reference_strings, text_strings
+from textgym.metrics.ter import reference_edits, ter_edits
 from textgym.types import FloatArray, IntArray, TokenArray
 from textgym.vocabulary import SPECIAL_TOKENS
 
@@ -26,13 +27,14 @@ class Edit(Annotator):
     wrong token is inserted, or stands where one should have been replaced or deleted. The answer is one minus the
     human-targeted translation edit rate of Snover et al. 2006, "A study of translation edit rate with targeted human
     annotation": the insertions, deletions, replacements and shifts between the text and what the person made of it.
-    With `share=1` and `error=0` that is the reference, and the answer the metric `ter`.
+    With `share=1` and `error=0` that is the reference, and the answer the metric `ter`. A text without a reference is
+    left as it is, and gets no answer.
 
     Args:
         metric: the signal's clean value; the answer comes from the text and the reference, so that the annotators of
             a pool differ by chance alone.
-        share: the probability rho that an operation is made.
-        error: the probability epsilon that an operation that is made goes wrong.
+        share: the probability rho that an operation is made, in [0, 1].
+        error: the probability epsilon that an operation that is made goes wrong, in [0, 1].
     """
 
     cost = 3.0
@@ -43,15 +45,43 @@ class Edit(Annotator):
         super().__init__(metric)
         if not 0 <= share <= 1 or not 0 <= error <= 1:
             raise ValueError(f"share and error must be 0 to 1, got share={share}, error={error}")
+        if not metric.task.prompt_set("train").reference_lengths.any():
+            raise ValueError("it corrects toward references, and this task has none")
         self.share, self.error = share, error
 
     def answer(self, question: Question) -> Answer:
         transition, shape = question.transition, (len(question), question.readings)
         budget, longest = transition.text_ids.shape[1], transition.reference_ids.shape[1]
-        texts = as_strings(transition.text_ids, transition.text_lengths)
-        references = as_strings(transition.reference_ids, transition.reference_lengths)
-        most = max(budget, longest)  # operations that a script can have
-        draws = question.address.uniform(2 * shape[1] * most).reshape(shape[0], 2, shape[1], most)
+        vocabulary = self.metric.task.vocabulary
+        texts, references = text_strings(transition), reference_strings(transition, vocabulary)
+        unknown = transition.reference_lengths == 0
+        aims = [reference or text for text, reference in zip(texts, references, strict=True)]
+        repeated, wanted = ([text for text in some for _ in range(shape[1])] for some in (texts, aims))
+        if self.share == 1.0 and self.error == 0.0:
+            corrected, operations = wanted, cpdist(repeated, wanted, scorer=Levenshtein.distance, dtype=np.int64)
+        else:
+            corrected, operations = self._correct(texts, aims, question, most=max(budget, longest))
+        edits = np.repeat(
+            reference_edits(transition, vocabulary), shape[1]
+        )  # known already, where somebody wants `ter`
+        others = [i for i, (made, aim) in enumerate(zip(corrected, wanted, strict=True)) if made != aim]
+        if others:
+            edits[others] = ter_edits([repeated[i] for i in others], [corrected[i] for i in others])
+        lengths = np.array([len(text) for text in corrected]).reshape(shape)
+        annotation = {
+            "corrected": _as_ids(corrected, budget + longest).reshape(*shape, budget + longest),
+            "corrected_lengths": lengths,
+            "operations": operations.reshape(shape),
+        }
+        readings = 1.0 - np.minimum(edits.reshape(shape) / np.maximum(lengths, 1), 1.0)
+        return Answer(np.where(unknown[:, None], np.nan, readings), annotation)
+
+    def _correct(
+        self, texts: Sequence[str], references: Sequence[str], question: Question, most: int
+    ) -> tuple[list[str], IntArray]:
+        """Returns what m people make of each of n texts, (n m), in up to `most` operations, and in how many, (n m,)."""
+        shape = len(question), 2, question.readings, most
+        draws = question.address.uniform(2 * question.readings * most).reshape(shape)
         fates = self._fates(draws[:, 0], draws[:, 1]).tolist()
         corrected, operations = [], []
         for text, reference, people in zip(texts, references, fates, strict=True):
@@ -60,15 +90,7 @@ class Edit(Annotator):
                 made, count = _apply(script, person, text, reference)
                 corrected.append(made)
                 operations.append(count)
-        lengths = np.array([len(text) for text in corrected]).reshape(shape)
-        repeated = [text for text in texts for _ in range(question.readings)]
-        edits = ter_edits(repeated, corrected).reshape(shape)
-        annotation = {
-            "corrected": _as_ids(corrected, budget + longest).reshape(*shape, budget + longest),
-            "corrected_lengths": lengths,
-            "operations": np.array(operations).reshape(shape),
-        }
-        return Answer(1.0 - np.minimum(edits / np.maximum(lengths, 1), 1.0), annotation)
+        return corrected, np.array(operations, np.int64)
 
     def _fates(self, chance: FloatArray, word: FloatArray) -> IntArray:
         """Returns what becomes of each operation, from two numbers in (0, 1), in their shape."""

@@ -101,7 +101,7 @@ class Judge(Annotator):
             choice = np.where(order, if_first, if_second).astype(np.int64)
         choice[~met] = -1
         readings = np.array([0.0, 1.0, 0.5, np.nan])[choice]
-        pair = {"opponent_ids": opponent.text_ids, "opponent_lengths": opponent.text_lengths}
+        pair = {"opponent_ids": opponent.text_ids.copy(), "opponent_lengths": opponent.text_lengths.copy()}
         return Answer(readings, {"choice": choice, "first": first, **pair})
 
     def swap_consistency(self, advantage: FloatArray) -> FloatArray:

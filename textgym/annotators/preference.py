@@ -40,7 +40,7 @@ class Preference(Annotator):
 
     The reading is 1 if the text is preferred, 0 if the opponent is, 0.5 for a tie, and missing without an answer or an
     opponent. The annotation has `choice` (n, m), 1, 0, 2 for a tie and -1 for no answer; and `opponent_ids` (n, W) and
-    `opponent_lengths` (n,), the opponent's tokens, W the task's `max_new_tokens`.
+    `opponent_lengths` (n,), the opponent's tokens, W the task's `max_new_tokens`: longer ones are cut.
 
     Args:
         metric: the metric that is compared.
@@ -102,7 +102,7 @@ class Preference(Annotator):
         if self.skip > 0:
             choice[np.maximum(own, other) <= self.skip] = -1
         choice[~met] = -1
-        pair = {"opponent_ids": opponent.text_ids, "opponent_lengths": opponent.text_lengths}
+        pair = {"opponent_ids": opponent.text_ids.copy(), "opponent_lengths": opponent.text_lengths.copy()}
         return Answer(_READING[choice], {"choice": choice, **pair})
 
     def _place(self, quality: FloatArray) -> FloatArray:

@@ -35,13 +35,14 @@ class Ranking(Annotator):
 
     whole_texts = True
     needs_group = True
+    max_group: int
 
     def __init__(self, metric: Metric, beta: float = 10.0, max_group: int = 16) -> None:
         super().__init__(metric)
         if not 0 <= beta < np.inf:
             raise ValueError(f"beta must be finite and at least 0, got {beta}")
-        if max_group < 2:
-            raise ValueError(f"max_group must be at least 2, got {max_group}")
+        if not isinstance(max_group, int) or max_group < 2:
+            raise ValueError(f"max_group must be a whole number of at least 2, got {max_group}")
         self.beta, self.max_group = beta, max_group
 
     def row_state(self, readings: int, annotators: int) -> Arrays:
@@ -50,10 +51,6 @@ class Ranking(Annotator):
 
     def answer(self, question: Question) -> Answer:
         texts, size = question.transition, question.transition.group_size
-        if size > self.max_group:
-            raise ValueError(
-                f"a ranking of groups of {size} texts needs max_group={size} or more, not {self.max_group}"
-            )
         group, place = np.divmod(texts.episodes, size)
         another = (self.state["group"][texts.rows] != group) | (self.state["sample"][texts.rows] != texts.samples)
         self.state["utilities"][texts.rows[another]] = np.nan

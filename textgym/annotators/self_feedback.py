@@ -47,4 +47,4 @@ class SelfFeedback(Annotator):
         log_probability = self._model.mean_log_probability(question.transition)
         liking = self.kappa * np.maximum(log_probability, self._least)
         readings = np.minimum(np.maximum(question.quality + liking[:, None], self.low), self.high)
-        return Answer(readings, {"log_probability": log_probability})
+        return Answer(readings, {"log_probability": log_probability.copy()})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
@@ -19,14 +20,16 @@ class Correction(Component, ABC):
 
     Attributes:
         oracle: whether it is told the channels.
-        affine: whether it shifts and scales every reading alike, which advantages that are normalised within a group
-            undo.
+        affine: whether it shifts every reading alike and scales it by one factor above 0, which advantages that are
+            normalised within a group undo.
         probe_rate: the share of texts whose true value it is shown after it has corrected them, in [0, 1]: gold
             probes, such as test questions to a crowd.
+        least_readings: how many readings of a text it takes for it to do anything.
     """
 
     affine: bool = False
     probe_rate: float = 0.0
+    least_readings: int = 1
 
     def __init__(self, oracle: bool = False) -> None:
         self.oracle = oracle
@@ -36,6 +39,15 @@ class Correction(Component, ABC):
 
     def know(self, channels: Sequence[Noise]) -> None:
         """Is told, once and after `expect`, the channels that made the noise; only with `oracle=True`."""
+
+    def bind(self, num_rows: int, readings: int = 1, annotators: int = 1) -> None:
+        if readings < self.least_readings:
+            warnings.warn(
+                f"{type(self).__name__} needs {self.least_readings} readings of a text to do anything, and has "
+                f"{readings}: ask an annotator for readings={self.least_readings}; a metric, and the sum, have one",
+                stacklevel=2,
+            )
+        super().bind(num_rows, readings, annotators)
 
     @abstractmethod
     def apply(self, values: FloatArray, who: IntArray, address: Address) -> FloatArray:

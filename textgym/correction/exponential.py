@@ -17,7 +17,8 @@ class Exponential(Correction):
     `b <- b + alpha (d - b)`, where d is the reading less the mean of what other annotators say of the same text,
     without their biases as they are known, or, with gold probes, the reading less the true value (Brown 1959,
     "Statistical forecasting for inventory control"). `Kalman` with a gain that has settled, and nothing to be told of
-    noise and drift. Readings of one annotator alone pass as they are.
+    noise and drift. Without probes, what all annotators have in common cannot be seen, and readings of one annotator
+    alone pass as they are.
 
     Args:
         alpha: the weight of the newest reading, in (0, 1]: the bias is a mean over about 1 / alpha readings.
@@ -31,6 +32,7 @@ class Exponential(Correction):
         if not 0 <= probes <= 1:
             raise ValueError(f"probes must be in [0, 1], got {probes}")
         self.alpha, self.probe_rate = alpha, probes
+        self.least_readings = 1 if probes else 2
 
     def row_state(self, readings: int, annotators: int) -> Arrays:
         return {"bias": np.zeros(annotators)}

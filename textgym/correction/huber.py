@@ -24,6 +24,8 @@ class Huber(Correction):
         k: how many standard deviations from the median a reading may lie, above 0.
     """
 
+    least_readings = 3
+
     def __init__(self, k: float = 3.0) -> None:
         super().__init__(oracle=False)
         if not 0 < k < np.inf:

@@ -41,6 +41,7 @@ class Kalman(Correction):
         if not 0 <= probes <= 1:
             raise ValueError(f"probes must be in [0, 1], got {probes}")
         self.spread, self.drift, self.bias, self.probe_rate = spread, drift, bias, probes
+        self.least_readings = 1 if probes else 2
 
     def expect(self, low: float, high: float, outcomes: FloatArray | None) -> None:
         self._noise, self._step, self._prior = (

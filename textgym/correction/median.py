@@ -14,6 +14,8 @@ class Median(Correction):
     Up to half of the readings may be wrong by any amount. One or two readings it can only average.
     """
 
+    least_readings = 3
+
     def __init__(self) -> None:
         super().__init__(oracle=False)
 

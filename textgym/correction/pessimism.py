@@ -20,6 +20,8 @@ class Pessimism(Correction):
         alpha: how the spread counts: negative for pessimism, positive for optimism.
     """
 
+    least_readings = 2
+
     def __init__(self, alpha: float = -1.0) -> None:
         super().__init__(oracle=False)
         if not np.isfinite(alpha):

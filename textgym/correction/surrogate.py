@@ -14,11 +14,13 @@ from textgym.correction.parts.consensus import Consensus
 from textgym.correction.parts.inverse_mean import InverseMean
 from textgym.noise.base import Noise
 from textgym.noise.composition import Composition
+from textgym.noise.flip import Flip
 from textgym.noise.parts.labels import nearest_level
 from textgym.random import Address
 from textgym.types import FloatArray, IntArray
 
 _ILL_CONDITIONED = 100.0
+_POINTS = 33  # between which a mean is inverted
 
 
 class Surrogate(Correction):
@@ -28,10 +30,14 @@ class Surrogate(Correction):
     with perturbed rewards"; for the levels 0 and 1, `(reading - FPR) / (1 - FPR - FNR)`. The price is variance: errors
     grow up to cond(C) times.
 
-    With `oracle=True` the channels say C; where their output is not in levels, their declared mean is inverted instead
-    (`InverseMean`). Otherwise each row estimates one C for all annotators from how three readings of a text agree
-    (`Consensus`); with fewer, readings pass as they are. As an estimate may be nearly singular, its r^ stay within
-    `high - low` of the levels.
+    With `oracle=True` the channels say C, if need be with their output rounded to levels. Where it is singular, as when
+    they leave fewer levels than there were, r^ is the one of least squared bias, and a warning says what is left. Where
+    values are not in levels, or the declared mean is a line over levels that the output leaves, the mean is inverted
+    instead (`InverseMean`).
+
+    Otherwise each row estimates one C for all annotators from how three readings of a text agree (`Consensus`); with
+    fewer, readings pass as they are. What all annotators get wrong alike, more often than not, cannot be told from the
+    truth. As an estimate may be nearly singular, its r^ stay within `high - low` of the levels.
 
     Args:
         levels: into how many levels from lowest to highest the values are cut, at least 2; by default the values that
@@ -45,7 +51,10 @@ class Surrogate(Correction):
         super().__init__(oracle)
         check_levels(levels)
         self._num_levels = levels
-        self._levels, self._known = np.zeros(0), np.zeros((0, 0))
+        self.least_readings = 1 if oracle else 3
+        self._levels: FloatArray = np.zeros(0)
+        self._known: FloatArray = np.zeros((0, 0))
+        self._surrogates: FloatArray = np.zeros(0)
         self._invert_mean: InverseMean | None = None
 
     def expect(self, low: float, high: float, outcomes: FloatArray | None) -> None:
@@ -57,20 +66,33 @@ class Surrogate(Correction):
         self.inner = [] if self.oracle else [self._consensus]
 
     def know(self, channels: Sequence[Noise]) -> None:
-        together = Composition(channels)
-        known = together.confusion(self._levels) if len(self._levels) else None
-        if known is None:
-            self._invert_mean = InverseMean.of(together, self._low, self._high)
+        together, levels = Composition(channels), self._levels
+        known = together.confusion(levels) if len(levels) else None
+        if known is None and (not len(levels) or _is_line(together, levels)):
+            points = levels if len(levels) else np.linspace(self._low, self._high, _POINTS)
+            self._invert_mean = InverseMean.of(together, points)
             self.affine = self._invert_mean.affine
             return
-        youden, condition = youden_index(known), float(np.linalg.cond(known))
-        if condition * np.finfo(np.float64).eps > 1:
+        if known is None:
+            known = Composition([*channels, Flip(0.0, levels.tolist())]).confusion(levels)
+            assert known is not None
+        surrogates, _, rank, singular_values = np.linalg.lstsq(known, levels, rcond=None)
+        if rank == 1:
             raise ValueError(f"the channels' confusion matrix is singular, no reading tells the levels apart: {known}")
+        youden, condition = youden_index(known), singular_values[0] / singular_values[rank - 1]
+        bias = np.abs(known @ surrogates - levels).max()
         if youden <= 0:
             warnings.warn(f"readings are no better than chance: Youden's J is {youden:.3g}", stacklevel=2)
         if condition > _ILL_CONDITIONED:
             warnings.warn(f"errors grow up to cond(C) = {condition:.3g} times by this correction", stacklevel=2)
-        self._known = known
+        if bias > 1e-6 * (self._high - self._low):
+            warnings.warn(
+                f"of {len(known)} levels the channels leave {rank} that readings tell apart: corrected readings are "
+                f"right on average only to within {bias:.3g}",
+                stacklevel=2,
+            )
+        self._known, self._surrogates = known, surrogates.astype(np.float64)
+        self.affine = len(known) == 2 and surrogates[1] > surrogates[0]
 
     def confusion(self, rows: IntArray) -> FloatArray:
         """Returns C as some rows know it now, (n, K, K), where readings are in levels.
@@ -87,14 +109,26 @@ class Surrogate(Correction):
         if values.shape[1] < 3 and not self.oracle:
             return values
         answers, present = nearest_level(values, self._levels), ~np.isnan(values)
-        confusion = self.confusion(address.rows)
-        levels = np.broadcast_to(self._levels[:, None], (*confusion.shape[:2], 1))
-        surrogates = np.linalg.solve(confusion, levels)[..., 0]  # (n, K)
-        if not self.oracle:
-            reach = self._high - self._low
-            surrogates = np.clip(surrogates, self._levels - reach, self._levels + reach)
+        if self.oracle:
+            surrogates = np.broadcast_to(self._surrogates, (len(values), len(self._levels)))
+        else:
+            surrogates = self._estimated(address.rows)
             self._consensus.learn(answers, present, address.rows)
         return np.where(present, np.take_along_axis(surrogates, np.where(present, answers, 0), axis=1), np.nan)
+
+    def _estimated(self, rows: IntArray) -> FloatArray:
+        """Returns r^ as some rows estimate it now, (n, K)."""
+        confusion, reach = self._consensus.confusion(rows), self._high - self._low
+        levels = np.broadcast_to(self._levels[:, None], (*confusion.shape[:2], 1))
+        surrogates = np.linalg.solve(confusion, levels)[..., 0]
+        within: FloatArray = np.clip(surrogates, self._levels - reach, self._levels + reach)
+        return within
+
+
+def _is_line(channels: Composition, levels: FloatArray) -> bool:
+    """Returns whether the mean of the output is a line over the levels, and not a flat one."""
+    slopes = np.diff(channels.mean(levels)) / np.diff(levels)
+    return bool(slopes[0] != 0 and np.allclose(slopes, slopes[0]))
 
 
 def youden_index(confusion: FloatArray) -> float:

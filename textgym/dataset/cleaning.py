@@ -34,7 +34,7 @@ class Dropped:
     reading: int | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class CleaningReport:
     """What was left out, and why; prints as a sentence."""
 
@@ -47,10 +47,13 @@ class CleaningReport:
 
     def __str__(self) -> str:
         counted = (
-            f"{count:,} {'records' if reason == 'duplicate' else 'answers'} ({reason})"
+            f"{count:,} {'record' if reason == 'duplicate' else 'answer'}{'s' * (count != 1)} ({reason})"
             for reason, count in self.counts.items()
         )
         return f"left out {', '.join(counted) or 'nothing'}"
+
+    def __repr__(self) -> str:
+        return f"CleaningReport({self})"
 
 
 def clean(

@@ -32,11 +32,16 @@ def collect(env: Any, policy: Any, episodes: int, *, seed: int = 0) -> FeedbackD
     Raises:
         ValueError: if the environment is not ours, an argument is not allowed, or a wrapper cuts texts short.
     """
+    if not all(isinstance(number, int | np.integer) for number in (episodes, seed)):
+        raise ValueError(f"episodes and seed must be whole numbers, got episodes={episodes!r}, seed={seed!r}")
     if episodes < 1 or not 0 <= seed < 2**63:
         raise ValueError(f"episodes must be at least 1 and seed 0 to 2**63 - 1, got episodes={episodes}, seed={seed}")
     env = gymnasium.make(env) if isinstance(env, str) else env
     if not isinstance(getattr(env, "unwrapped", None), TextEnv | TextVectorEnv):
-        raise ValueError(f"env must be one of TextGym's ids or environments, got {env!r}")
+        raise ValueError(
+            f"env must be one of TextGym's ids or environments, got {env!r}; a vector environment is one if it is made "
+            'with gymnasium.make_vec(..., vectorization_mode="vector_entry_point")'
+        )
     writer = RecordWriter(env, seed, episodes)
     act = _as_function(policy)
     vector = env.unwrapped if isinstance(env.unwrapped, TextVectorEnv) else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -86,13 +85,21 @@ class FeedbackDataset(Sequence[Record]):
         return [row for row in rows if row["chosen"] != row["rejected"]]
 
     def rankings(self, signal: str | None = None) -> list[Row]:
-        """Returns `prompt` and `completions`, the best first, of every ranking of a whole group."""
-        groups: defaultdict[Any, dict[int, str]] = defaultdict(dict)
+        """Returns `prompt` and `completions`, the best first, of every ranking of a whole group.
+
+        Data sets that were collected alike and added up keep their groups apart.
+        """
+        groups: dict[Any, dict[int, str]] = {}
+        group_of: dict[int, dict[int, str]] = {}
         for record in self.records:
-            groups[record.group][record.episode % record.source.group_size] = record.completion
+            place = record.episode % record.source.group_size
+            if place in groups.get(record.group, {place: ""}):  # the first text of the group, or of the next data set's
+                groups[record.group] = {}
+            groups[record.group][place] = record.completion
+            group_of.setdefault(id(record), groups[record.group])
         rows = []
         for record, reading in self._answers(signal):
-            texts = groups[record.group]
+            texts = group_of[id(record)]
             ranks = {place: rank for place, rank in enumerate(reading.said.get("ranking", ())) if rank > 0}
             best_first = sorted(ranks.keys() & texts.keys(), key=ranks.__getitem__)
             if len(best_first) > 1:
@@ -117,9 +124,11 @@ class FeedbackDataset(Sequence[Record]):
         return rows
 
     def supervised(self, signal: str | None = None) -> list[Row]:
-        """Returns `prompt`, `completion` to imitate: all demonstrations and corrected texts.
+        """Returns `prompt`, `completion` to imitate: all demonstrations of whole texts, and corrected texts.
 
-        Where there are none, the best text of each prompt: by the mean answer of `signal`, else by the observed return.
+        Where there are none, the best text of each prompt: by the mean answer of `signal`; else by the observed return,
+        among the texts of which most signals were observed, since others can't be compared with them. A text that
+        nobody was asked about is never the best one.
         """
         imitated = [
             {"prompt": record.prompt, "completion": reading.said[name]}
@@ -130,12 +139,13 @@ class FeedbackDataset(Sequence[Record]):
         return imitated or self._best(signal)
 
     def _best(self, signal: str | None) -> list[Row]:
-        best: dict[str, tuple[float, str]] = {}
+        best: dict[str, tuple[int, float, str]] = {}
         for record, part in self.parts(signal):
+            observed = sum(own.observed_value is not None for own in record.feedback) if signal is None else 0
             score = record.observed_return if signal is None else _mean_answer(part)
-            if score is not None and score > best.get(record.prompt, (-float("inf"), ""))[0]:
-                best[record.prompt] = (score, record.completion)
-        return [{"prompt": prompt, "completion": completion} for prompt, (_, completion) in best.items()]
+            if score is not None and (record.prompt not in best or (observed, score) > best[record.prompt][:2]):
+                best[record.prompt] = (observed, score, record.completion)
+        return [{"prompt": prompt, "completion": text} for prompt, (_, _, text) in best.items()]
 
     def ratings(self, signal: str | None = None) -> list[Row]:
         """Returns `prompt`, `completion`, `rating` of every answer about a whole text: its level.

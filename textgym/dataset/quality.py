@@ -18,21 +18,23 @@ from textgym.dataset.agreement import (
     reliability,
 )
 from textgym.dataset.feedback_dataset import FeedbackDataset, compares
-from textgym.dataset.records import SignalFeedback
+from textgym.dataset.records import Record, SignalFeedback
 from textgym.types import FloatArray
 
 _MOST_LEVELS = 20  # with more, a signal counts as continuous
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class SignalQuality:
-    """How good the answers of one signal are. What can't be told is NaN.
+    """How good the answers of one signal are; prints as a table. What can't be told is NaN.
 
-    Where annotators compare texts, there is no true answer to measure bias, confusion and noise against.
+    Where annotators compare texts, there is no true answer to measure bias, confusion and noise against; nor for texts
+    of which only some tokens were asked about.
 
     Attributes:
         signal: the signal's label.
         texts: how many texts were answered about.
+        asked: how many answers were asked for.
         answers: how many answers were given.
         missing: the share of those asked who would not say.
         alpha_nominal, alpha_ordinal, alpha_interval: Krippendorff's alpha on three scales.
@@ -50,6 +52,7 @@ class SignalQuality:
 
     signal: str
     texts: int
+    asked: int
     answers: int
     missing: float
     alpha_nominal: float
@@ -67,6 +70,9 @@ class SignalQuality:
     signal_to_noise_of_readings: float
 
     def __str__(self) -> str:
+        if not self.answers:
+            silent = f"none of {self.asked:,} answers was given" if self.asked else "nobody was asked"
+            return f"{self.signal}: {silent}"
         single, mean, k = self.reliability
         lines = [
             f"{self.signal}: {self.answers:,} answers about {self.texts:,} texts, {_text(self.missing, '.1%')} missing",
@@ -85,8 +91,10 @@ class SignalQuality:
             lines.append(f"  {level:15.3g} " + " ".join(f"{_text(share, '.2f'):>5}" for share in row))
         return "\n".join(lines)
 
+    __repr__ = __str__
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class FeedbackQuality:
     """The quality of every annotator's signal in a data set; prints as a table.
 
@@ -102,6 +110,8 @@ class FeedbackQuality:
     def __str__(self) -> str:
         return "\n\n".join(map(str, self.signals.values()))
 
+    __repr__ = __str__
+
 
 def feedback_quality(dataset: FeedbackDataset) -> FeedbackQuality:
     """Measures the answers of every annotator's signal: what annotators agree on, and how far that is from the truth.
@@ -112,6 +122,8 @@ def feedback_quality(dataset: FeedbackDataset) -> FeedbackQuality:
         ValueError: if no annotator was asked in the data set.
     """
     annotated = [label for label, kind in dataset.signals.items() if kind != "metric"]
+    if not len(dataset):
+        raise ValueError("feedback quality needs answers of annotators: the data set is empty")
     if not annotated:
         raise ValueError("feedback quality needs answers of annotators: the data set has metrics alone")
     return FeedbackQuality({label: _measure(dataset, label) for label in annotated})
@@ -129,14 +141,22 @@ def answer_matrix(parts: Sequence[SignalFeedback]) -> FloatArray:
     return answers
 
 
+def _has_truth(record: Record, part: SignalFeedback) -> bool:
+    """Returns whether the answers are estimates of the true value: about the text by itself, and about all of it."""
+    steps = {reading.step for reading in part.readings if reading.value is not None}
+    partly = part.timing == "step" and len(steps) < len(record.completion_ids)
+    return not partly and not compares(part)
+
+
 def _measure(dataset: FeedbackDataset, signal: str) -> SignalQuality:
-    parts = [part for _, part in dataset.parts(signal)]
+    about = list(dataset.parts(signal))
+    parts = [part for _, part in about]
     answers = answer_matrix(parts)
     asked = [reading for part in parts for reading in part.readings]
     told = [reading for reading in asked if reading.value is not None]
     discrete = len(np.unique(answers[~np.isnan(answers)])) <= _MOST_LEVELS
     levels = _levels(parts, answers)
-    truth = np.array([np.nan if compares(part) else part.true_value for part in parts])
+    truth = np.array([part.true_value if _has_truth(record, part) else np.nan for record, part in about])
     error = answers - truth[:, None]
     observed = np.array([np.nan if part.observed_value is None else part.observed_value for part in parts])
     seen = ~np.isnan(observed + truth)
@@ -145,6 +165,7 @@ def _measure(dataset: FeedbackDataset, signal: str) -> SignalQuality:
     return SignalQuality(
         signal=signal,
         texts=int((~np.isnan(answers)).any(axis=1).sum()),
+        asked=len(asked),
         answers=len(told),
         missing=1 - len(told) / len(asked) if asked else np.nan,
         fleiss=fleiss_kappa(answers) if discrete else np.nan,
@@ -194,7 +215,7 @@ def _confusion(answers: FloatArray, truth: FloatArray, levels: FloatArray) -> Fl
 
 
 def _ratio(signal: float, noise: float) -> float:
-    return signal / noise if noise > 0 else np.inf if noise == 0 else np.nan
+    return signal / noise if noise > 0 else np.inf if noise == 0 and signal > 0 else np.nan
 
 
 def _text(number: float, form: str = ".3f") -> str:

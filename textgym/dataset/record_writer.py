@@ -98,7 +98,7 @@ class RecordWriter:
             episode=len(self._made[row]),
             finish_reason=str(info["finish_reason"][row]),
             clean_return=float(info["clean_return"][row]),
-            observed_return=float(info["observed_return"][row]),
+            observed_return=float(info["observed_return"][row]) if self._observed[row].any() else None,
             gold_return=float(info["gold_return"][row]),
             feedback=[self._feedback(row, number) for number in range(len(self._simulator.signal_names))],
             source=self._source,

@@ -17,6 +17,7 @@ class Reading:
         step: the number of the token that the answer follows: the text's last for an annotator of whole texts.
         said: what was said beyond the number, as plain data: `level`, `comment`, `corrected`, `choice` and so on.
             Token ids are decoded: what the annotation calls `opponent_ids` and `opponent_lengths` is `opponent` here.
+            A single `token` stays a number.
     """
 
     annotator: int
@@ -87,7 +88,8 @@ class Record:
         episode: how many texts the row had finished before this one since it was seeded.
         finish_reason: `"stop"`, `"length"` or `"unsafe"`.
         clean_return: the weighted sum of the true values.
-        observed_return: the same with noise, before correction.
+        observed_return: the weighted sum of what was observed, with noise, before correction: a signal that was not
+            observed adds nothing to it. None where nothing was observed at all.
         gold_return: the task's own score, in [0, 1].
         feedback: what each signal said, in the order of the environment's signals.
         source: where the text was written.
@@ -102,7 +104,7 @@ class Record:
     episode: int
     finish_reason: str
     clean_return: float
-    observed_return: float
+    observed_return: float | None
     gold_return: float
     feedback: list[SignalFeedback]
     source: Source
@@ -174,4 +176,18 @@ def _made(kind: Any, row: Any) -> Any:
     if row.keys() != wanted:
         missing, unknown = sorted(wanted - row.keys()), sorted(row.keys() - wanted)
         raise ValueError(f"a {kind.__name__} has other columns; missing: {missing}, unknown: {unknown}")
+    for field in fields(kind):
+        value, allowed = row[field.name], _KINDS.get(str(field.type))
+        if allowed is not None and (isinstance(value, bool) or not isinstance(value, allowed)):
+            raise ValueError(f"the {field.name} of a {kind.__name__} must be {field.type}, got {value!r:.60}")
     return kind(**row)
+
+
+_KINDS: dict[str, tuple[type, ...]] = {  # what plain data a field may hold, by its annotation
+    "str": (str,),
+    "int": (int,),
+    "float": (int, float),
+    "float | None": (int, float, type(None)),
+    "list[int]": (list,),
+    "dict[str, Any]": (dict, type(None)),
+}

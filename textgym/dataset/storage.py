@@ -14,11 +14,14 @@ SUFFIXES = (".jsonl", ".parquet")
 def write_rows(rows: Sequence[Mapping[str, Any]], path: str | Path) -> None:
     """Writes rows that have the same columns; the file's ending, `.jsonl` or `.parquet`, says how.
 
+    The file's folder is made if need be.
+
     Raises:
         ValueError: if the ending is another one, or a row holds what the format cannot say.
         ImportError: if Parquet is asked for without pyarrow.
     """
     path = _checked(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         if path.suffix == ".jsonl":
@@ -43,12 +46,12 @@ def read_rows(path: str | Path) -> Iterator[tuple[int, Any]]:
     if path.suffix == ".parquet":
         yield from enumerate(_pyarrow()[1].read_table(path).to_pylist(), start=1)
         return
-    with open(path, encoding="utf-8") as file:
+    with open(path, "rb") as file:
         for number, line in enumerate(file, start=1):
             if line.strip():
                 try:
                     row = json.loads(line)
-                except ValueError as error:
+                except (ValueError, RecursionError) as error:
                     raise ValueError(f"{path}:{number}: not JSON: {error}") from error
                 yield number, row
 

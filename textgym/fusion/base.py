@@ -37,5 +37,6 @@ class Fusion(Component, ABC):
             address: (n,) where the rows stand; `address.rows` is where state is kept.
             observed: (n, k) the observed signals, those of every token summed over the text.
             given: (n, k) which of them were observed.
-            variance: (n, k) the variance of each mean of readings, estimated from how they differ; 0 for one reading.
+            variance: (n, k) the variance of each mean of readings, estimated from how they differ, that of every token
+                summed over the text; NaN where there were less than two readings.
         """

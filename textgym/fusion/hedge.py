@@ -38,7 +38,9 @@ class Hedge(Fusion):
 
     def weights(self, address: Address) -> FloatArray:
         loss = self.state["loss"][address.rows]
-        return reweighted(self.base_weights, np.exp(-self.eta * (loss - loss.min(axis=1, keepdims=True))))
+        weighed = self.base_weights != 0  # the least loss of these, lest all weights vanish
+        least = np.min(loss, axis=1, keepdims=True, where=weighed, initial=np.inf)
+        return reweighted(self.base_weights, np.exp(-self.eta * np.maximum(loss - least, 0.0)))
 
     def learn(self, address: Address, observed: FloatArray, given: BoolArray, variance: FloatArray) -> None:
         share = np.where(given, np.abs(self.weights(address)), 0.0)

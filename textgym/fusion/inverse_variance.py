@@ -55,7 +55,7 @@ class InverseVariance(Fusion):
             return {}
         k = len(self.names)
         return {
-            "texts": np.zeros(k),
+            "texts": np.zeros(k),  # those that showed a variance
             "within": np.zeros(k),  # the mean of `variance` over the texts of each signal
             "together": np.zeros(()),  # texts in which all signals were observed
             "mean": np.zeros(k),
@@ -78,7 +78,7 @@ class InverseVariance(Fusion):
             apart = own[:, :, None] + own[:, None, :] - 2 * scatter  # (n, k, k) of the differences
             grubbs = (apart.sum(axis=2) - apart.sum(axis=(1, 2))[:, None] / (2 * (k - 1))) / (k - 2)
             estimate = np.where(together[:, None] >= _WARM_UP, grubbs / np.maximum(together[:, None] - 1, 1), np.nan)
-        seen = (within > 0) & (self.state["texts"][address.rows] >= _WARM_UP)
+        seen = self.state["texts"][address.rows] >= _WARM_UP
         return np.where(seen, within, estimate)
 
     def learn(self, address: Address, observed: FloatArray, given: BoolArray, variance: FloatArray) -> None:
@@ -88,8 +88,9 @@ class InverseVariance(Fusion):
             self.state[name] for name in ("texts", "within", "together", "mean", "scatter")
         )
         rows = address.rows
-        texts[rows] += given
-        within[rows] += np.where(given, variance - within[rows], 0.0) / np.maximum(texts[rows], 1)
+        told = given & ~np.isnan(variance)
+        texts[rows] += told
+        within[rows] += np.where(told, variance - within[rows], 0.0) / np.maximum(texts[rows], 1)
         full = given.all(axis=1)
         rows, observed = rows[full], observed[full]
         together[rows] += 1

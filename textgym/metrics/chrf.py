@@ -10,7 +10,7 @@ from textgym.metrics.base import Metric
 from textgym.metrics.parts.ngram_matches import clipped_matches
 from textgym.metrics.parts.references import batches, once_per_prompt_set
 from textgym.tasks.base import PromptSet, Task
-from textgym.transition import Transition
+from textgym.transition import Transition, once_per_transition
 from textgym.types import FloatArray, IntArray, KeyArray
 from textgym.vocabulary import Vocabulary
 
@@ -70,27 +70,38 @@ class ChrF(Metric):
         self.beta = beta
 
     def score(self, transition: Transition) -> FloatArray:
-        references = _references(transition.prompt_set, self.task.vocabulary)
-        ids, lengths, samples = transition.text_ids, transition.text_lengths, transition.samples
-        parts = [self._score(references, ids[b], lengths[b], samples[b]) for b in batches(len(transition))]
-        return np.concatenate(parts)
-
-    def _score(self, references: _References, ids: IntArray, lengths: IntArray, samples: IntArray) -> FloatArray:
-        codes, lengths = self.task.vocabulary.characters(ids, lengths)
-        symbols = references.symbol[np.minimum(codes, len(references.symbol) - 1)]
-        wanted_once, size = references.counts[samples], references.counts.shape[1]
-        text = np.repeat(np.arange(len(lengths)), lengths)
-        written_once = np.bincount(text * size + symbols, minlength=wanted_once.size).reshape(wanted_once.shape)
-        words = max(1, -(-int(references.lengths[samples].max()) // 64))
-        places = references.places[:words].take(samples[text] * size + symbols, axis=1)
-        matches = clipped_matches(places, lengths, _ORDER, shortest=2)
-        matches[0] = np.minimum(written_once, wanted_once).sum(axis=1)  # single characters are many, and counted faster
-        order = np.arange(_ORDER)[:, None]
-        written = np.maximum(lengths - order, 0)  # (order, n) n-grams of each text
-        wanted = np.maximum(references.lengths[samples] - order, 0)
-        counted = np.maximum(((written > 0) & (wanted > 0)).sum(axis=0), 1)
-        precision = (matches / np.maximum(written, 1)).sum(axis=0) / counted
-        recall = (matches / np.maximum(wanted, 1)).sum(axis=0) / counted
+        precision, recall = _agreement(transition, self.task.vocabulary)
         weighted = self.beta**2 * precision + recall
         score: FloatArray = (1 + self.beta**2) * precision * recall / np.where(weighted > 0, weighted, 1.0)
         return score
+
+
+@once_per_transition
+def _agreement(transition: Transition, vocabulary: Vocabulary) -> FloatArray:
+    """Returns the precision and the recall of n texts, (2, n)."""
+    references = _references(transition.prompt_set, vocabulary)
+    ids, lengths, samples = transition.text_ids, transition.text_lengths, transition.samples
+    parts = [
+        _precision_and_recall(references, *vocabulary.characters(ids[batch], lengths[batch]), samples[batch])
+        for batch in batches(len(transition))
+    ]
+    return np.concatenate(parts, axis=1)
+
+
+def _precision_and_recall(references: _References, codes: IntArray, lengths: IntArray, samples: IntArray) -> FloatArray:
+    """Returns both for n texts, (2, n), of `lengths` (n,) characters, whose code points follow each other."""
+    symbols = references.symbol[np.minimum(codes, len(references.symbol) - 1)]
+    wanted_once, size = references.counts[samples], references.counts.shape[1]
+    text = np.repeat(np.arange(len(lengths)), lengths)
+    written_once = np.bincount(text * size + symbols, minlength=wanted_once.size).reshape(wanted_once.shape)
+    words = max(1, -(-int(references.lengths[samples].max()) // 64))
+    places = references.places[:words].take(samples[text] * size + symbols, axis=1)
+    matches = clipped_matches(places, lengths, _ORDER, shortest=2)
+    matches[0] = np.minimum(written_once, wanted_once).sum(axis=1)  # single characters are many, and counted faster
+    order = np.arange(_ORDER)[:, None]
+    written = np.maximum(lengths - order, 0)  # (order, n) n-grams of each text
+    wanted = np.maximum(references.lengths[samples] - order, 0)
+    counted = np.maximum(((written > 0) & (wanted > 0)).sum(axis=0), 1)
+    precision = (matches / np.maximum(written, 1)).sum(axis=0) / counted
+    recall = (matches / np.maximum(wanted, 1)).sum(axis=0) / counted
+    return np.stack([precision, recall])

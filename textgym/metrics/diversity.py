@@ -11,7 +11,7 @@ from textgym.metrics.parts.self_bleu import multi_reference_bleu
 from textgym.metrics.repetition import distinct_share
 from textgym.tasks.base import Task
 from textgym.transition import Transition
-from textgym.types import BoolArray, FloatArray
+from textgym.types import BoolArray, FloatArray, IntArray
 
 
 class Diversity(Metric):
@@ -22,7 +22,8 @@ class Diversity(Metric):
     generation models": BLEU (order 4) with other generated texts as the references. Here these are the ones for the
     same prompt among the row's last `memory` texts, so `group_size` above 1 is needed for there to be any; without any,
     the factor is 1. As a product, either kind of repetition alone makes the score small: a copy of a text before scores
-    0. An empty text scores 0. BLEU looks at no more than the task's `max_new_tokens` of each text.
+    0. An empty text scores 0. BLEU looks at no more than the task's `max_new_tokens` of each text. Texts that an
+    annotator compares with are measured by the same ones: `against="previous"` is among them itself, and scores 0.
 
     Args:
         task: the task whose texts are scored.
@@ -33,10 +34,10 @@ class Diversity(Metric):
     def __init__(self, task: Task, memory: int = 4, n: int = 2) -> None:
         super().__init__(task)
         self.memory, self.n, self._size = memory, n, len(task.vocabulary)
-        if memory < 1:
-            raise ValueError(f"memory must be at least 1, got {memory}")
-        if n < 1 or self._size**n >= 2**62:
-            raise ValueError(f"n must be at least 1 and {self._size} ** n below 2 ** 62, got n={n}")
+        if not isinstance(memory, int) or memory < 1:
+            raise ValueError(f"memory must be a whole number of at least 1, got {memory}")
+        if not isinstance(n, int) or not 1 <= n < 62 or self._size**n >= 2**62:
+            raise ValueError(f"n must be a whole number from 1, with {self._size} ** n below 2 ** 62, got n={n}")
 
     def row_state(self, readings: int, annotators: int) -> Arrays:
         """Returns the last texts, (memory, T), their lengths and prompts, (memory,), and how many were written, ()."""
@@ -48,13 +49,14 @@ class Diversity(Metric):
         }
 
     def score(self, transition: Transition) -> FloatArray:
-        diversity = distinct_share(transition.text_ids, transition.text_lengths, self.n, self._size)
+        diversity = distinct_share(transition, self.n, self._size).copy()
         diversity[transition.text_lengths == 0] = 0.0
         same_prompt = self.state["samples"][transition.rows] == transition.samples[:, None]  # (n, memory)
         compared = np.flatnonzero(same_prompt.any(axis=1))
         for batch in batches(len(compared)):
             some = compared[batch]
-            diversity[some] *= 1.0 - self._self_bleu(transition[some], same_prompt[some])
+            texts = transition.text_ids[some], transition.text_lengths[some], transition.rows[some]
+            diversity[some] *= 1.0 - self._self_bleu(*texts, same_prompt[some])
         return diversity
 
     def remember(self, transition: Transition, scores: FloatArray) -> None:
@@ -66,9 +68,12 @@ class Diversity(Metric):
         self.state["samples"][rows, slot] = transition.samples
         self.state["written"][rows] += 1
 
-    def _self_bleu(self, transition: Transition, given: BoolArray) -> FloatArray:
-        """Returns the BLEU of n texts, (n,), with those of the texts kept that are given, (n, memory)."""
+    def _self_bleu(self, ids: IntArray, lengths: IntArray, rows: IntArray, given: BoolArray) -> FloatArray:
+        """Returns the BLEU of n texts of some rows with those of the rows' own that are given, (n, memory); (n,)."""
         longest = self.task.max_new_tokens
-        ids, lengths = transition.text_ids[:, :longest], np.minimum(transition.text_lengths, longest)
-        references, reference_lengths = (self.state[name][transition.rows] for name in ("texts", "lengths"))
-        return multi_reference_bleu(ids, lengths, references, reference_lengths, given)
+        ids, lengths = ids[:, :longest], np.minimum(lengths, longest)
+        slots = np.argsort(~given, axis=1, kind="stable")[:, : np.count_nonzero(given, axis=1).max()]  # the given ones
+        references, reference_lengths = (self.state[name][rows[:, None], slots] for name in ("texts", "lengths"))
+        return multi_reference_bleu(
+            ids, lengths, references, reference_lengths, np.take_along_axis(given, slots, axis=1)
+        )

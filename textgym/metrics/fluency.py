@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 
 from textgym.metrics.base import Metric
-from textgym.metrics.parts.ngram_model import NgramModel
+from textgym.metrics.parts.ngram_model import mean_log_probability, ngram_model
 from textgym.metrics.repetition import distinct_share
 from textgym.tasks.base import Task
 from textgym.transition import Transition
@@ -20,17 +20,19 @@ class _Judge:
     """The n-gram model of a task's train split, and the scale on which it judges."""
 
     def __init__(self, task: Task, order: int) -> None:
-        self.model = NgramModel(task.prompt_set("train"), task.vocabulary, order)
+        self.model = ngram_model(task, order)
         self.random = -float(np.log(np.count_nonzero(task.vocabulary.writable)))
         held_out = task.prompt_set("validation")
-        self.best = float(np.quantile(self.gain(held_out.reference_ids, held_out.reference_lengths), 0.9))
+        lengths = held_out.reference_lengths
+        mean = self.model.mean_log_probability(held_out.reference_ids, lengths)
+        self.best = float(np.quantile(self.gain(mean, lengths), 0.9))
         if self.best <= 0:
             raise ValueError("fluency needs references that are likelier than random tokens, and this task's are not")
 
-    def gain(self, ids: IntArray | TokenArray, lengths: IntArray | TokenArray) -> FloatArray:
-        """Returns g of each text, (n,), see `Fluency`."""
+    def gain(self, mean_log_probability: FloatArray, lengths: IntArray | TokenArray) -> FloatArray:
+        """Returns g of texts whose tokens and ends have these means of log p, (n,), and lengths; see `Fluency`."""
         tokens = lengths + 1
-        return (self.model.mean_log_probability(ids, lengths) - self.random) * tokens / (tokens + _FREE_TOKENS)
+        return (mean_log_probability - self.random) * tokens / (tokens + _FREE_TOKENS)
 
 
 _judge = lru_cache(maxsize=8)(_Judge)
@@ -59,7 +61,8 @@ class Fluency(Metric):
         self._judge = _judge(task, order)
 
     def score(self, transition: Transition) -> FloatArray:
-        ids, lengths = transition.text_ids, transition.text_lengths
-        fluency = np.minimum(np.maximum(self._judge.gain(ids, lengths) / self._judge.best, 0.0), 1.0)
-        fluency *= distinct_share(ids, lengths, 2, len(self.task.vocabulary))
+        lengths = transition.text_lengths
+        gain = self._judge.gain(mean_log_probability(transition, self._judge.model), lengths)
+        fluency = np.minimum(np.maximum(gain / self._judge.best, 0.0), 1.0)
+        fluency *= distinct_share(transition, 2, len(self.task.vocabulary))
         return np.where(lengths > 0, fluency, 0.0)

@@ -7,6 +7,7 @@ import re
 import numpy as np
 
 from textgym.metrics.base import Metric
+from textgym.metrics.parts.words import spelled
 from textgym.tasks.base import Task
 from textgym.transition import Transition
 from textgym.types import FloatArray
@@ -33,7 +34,5 @@ class Format(Metric):
         self.outcomes = np.array([0.0, 1.0])
 
     def score(self, transition: Transition) -> FloatArray:
-        decode = self.task.vocabulary.decode
-        texts = zip(transition.text_ids.tolist(), transition.text_lengths.tolist(), strict=True)
-        matches = [self._matches(decode(ids[:length])) is not None for ids, length in texts]
-        return np.array(matches, np.float64)
+        texts = spelled(transition, self.task.vocabulary)
+        return np.array([self._matches(text) is not None for text in texts], np.float64)

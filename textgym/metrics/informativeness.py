@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from textgym.metrics.base import Metric
-from textgym.metrics.parts.words import terms_of
+from textgym.metrics.parts.words import said_terms, shared_terms, terms_of
 from textgym.tasks.base import Task
 from textgym.transition import Transition
 from textgym.types import FloatArray
@@ -29,9 +29,7 @@ class Informativeness(Metric):
         self._share = self._terms.idf / max(self._terms.idf.max(), np.finfo(np.float64).tiny)
 
     def score(self, transition: Transition) -> FloatArray:
-        prompts, samples = transition.prompt_set, transition.samples
-        asked = self._terms.read(prompts.prompt_ids[samples], prompts.prompt_lengths[samples])
-        said = self._terms.read(transition.text_ids, transition.text_lengths)
-        told = np.where(self._terms.shared(said, asked), 0.0, self._share[said]).sum(axis=1)
+        said, shared = said_terms(transition, self._terms), shared_terms(transition, self._terms)
+        told = np.where(shared, 0.0, self._share[said]).sum(axis=1)
         density: FloatArray = told / np.maximum(transition.text_lengths, 1)
         return np.minimum(density, 1.0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from textgym.metrics.base import Metric
-from textgym.metrics.parts.words import terms_of
+from textgym.metrics.parts.words import asked_terms, said_terms, shared_terms, terms_of
 from textgym.tasks.base import Task
 from textgym.transition import Transition
 from textgym.types import FloatArray
@@ -28,11 +28,9 @@ class Relevance(Metric):
         self._terms = terms_of(task)
 
     def score(self, transition: Transition) -> FloatArray:
-        prompts, samples = transition.prompt_set, transition.samples
-        asked = self._terms.read(prompts.prompt_ids[samples], prompts.prompt_lengths[samples])
-        said = self._terms.read(transition.text_ids, transition.text_lengths)
+        said, asked = said_terms(transition, self._terms), asked_terms(transition, self._terms)
         weight = self._terms.idf**2
-        common = np.where(self._terms.shared(said, asked), weight[said], 0.0).sum(axis=1)
+        common = np.where(shared_terms(transition, self._terms), weight[said], 0.0).sum(axis=1)
         product = weight[said].sum(axis=1) * weight[asked].sum(axis=1)
         cosine: FloatArray = common / np.sqrt(np.where(product > 0, product, 1.0))
         return np.minimum(cosine, 1.0)

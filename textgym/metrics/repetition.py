@@ -6,19 +6,20 @@ import numpy as np
 
 from textgym.metrics.base import Metric
 from textgym.tasks.base import Task
-from textgym.transition import Transition
-from textgym.types import FloatArray, IntArray
+from textgym.transition import Transition, once_per_transition
+from textgym.types import FloatArray
 
 
-def distinct_share(ids: IntArray, lengths: IntArray, n: int, size: int) -> FloatArray:
+@once_per_transition
+def distinct_share(transition: Transition, n: int, size: int) -> FloatArray:
     """Returns the share of each text's n-grams that are distinct, (n,), and 1 where a text has none.
 
     Args:
-        ids: (n, T) texts, right padded.
-        lengths: (n,) their lengths.
+        transition: the n texts.
         n: the number of tokens in an n-gram, at least 1.
         size: all ids are below it, and `size ** n` is below 2 ** 62.
     """
+    ids, lengths = transition.text_ids, transition.text_lengths
     width = ids.shape[1] - n + 1
     if width < 1:
         return np.ones(len(ids))
@@ -45,8 +46,8 @@ class Repetition(Metric):
     def __init__(self, task: Task, n: int = 2) -> None:
         super().__init__(task)
         self.n, self._size = n, len(task.vocabulary)
-        if n < 1 or self._size**n >= 2**62:
-            raise ValueError(f"n must be at least 1 and {self._size} ** n below 2 ** 62, got n={n}")
+        if not isinstance(n, int) or not 1 <= n < 62 or self._size**n >= 2**62:
+            raise ValueError(f"n must be a whole number from 1, with {self._size} ** n below 2 ** 62, got n={n}")
 
     def score(self, transition: Transition) -> FloatArray:
-        return distinct_share(transition.text_ids, transition.text_lengths, self.n, self._size)
+        return distinct_share(transition, self.n, self._size)

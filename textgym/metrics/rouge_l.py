@@ -7,16 +7,10 @@ from rapidfuzz.distance import Indel
 from rapidfuzz.process import cpdist
 
 from textgym.metrics.base import Metric
-from textgym.metrics.parts.references import as_strings, once_per_prompt_set
-from textgym.tasks.base import PromptSet
-from textgym.transition import Transition
+from textgym.metrics.parts.references import reference_strings, text_strings
+from textgym.transition import Transition, once_per_transition
 from textgym.types import FloatArray
 from textgym.vocabulary import Vocabulary
-
-
-@once_per_prompt_set
-def _reference_strings(prompt_set: PromptSet, vocabulary: Vocabulary) -> list[str]:
-    return as_strings(prompt_set.reference_ids, prompt_set.reference_lengths)
 
 
 class RougeL(Metric):
@@ -28,8 +22,11 @@ class RougeL(Metric):
     """
 
     def score(self, transition: Transition) -> FloatArray:
-        known = _reference_strings(transition.prompt_set, self.task.vocabulary)
-        references = [known[sample] for sample in transition.samples.tolist()]
-        texts = as_strings(transition.text_ids, transition.text_lengths)
-        similarity: FloatArray = cpdist(texts, references, scorer=Indel.normalized_similarity, dtype=np.float64)
-        return similarity
+        return _similarity(transition, self.task.vocabulary)
+
+
+@once_per_transition
+def _similarity(transition: Transition, vocabulary: Vocabulary) -> FloatArray:
+    texts, references = text_strings(transition), reference_strings(transition, vocabulary)
+    similarity: FloatArray = cpdist(texts, references, scorer=Indel.normalized_similarity, dtype=np.float64)
+    return similarity

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from functools import lru_cache
 
-from textgym.metrics.parts.ngram_model import NgramModel
+from textgym.metrics.parts.ngram_model import mean_log_probability, ngram_model
 from textgym.tasks.base import Task
 from textgym.transition import Transition
 from textgym.types import FloatArray
@@ -39,12 +38,7 @@ class Ngram(Scorer):
 
     def __init__(self, task: Task, order: int = 3) -> None:
         super().__init__(task)
-        self.model = _ngram_model(task, order)
+        self.model = ngram_model(task, order)
 
     def mean_log_probability(self, transition: Transition) -> FloatArray:
-        return self.model.mean_log_probability(transition.text_ids, transition.text_lengths)
-
-
-@lru_cache(maxsize=8)
-def _ngram_model(task: Task, order: int) -> NgramModel:
-    return NgramModel(task.prompt_set("train"), task.vocabulary, order)
+        return mean_log_probability(transition, self.model)

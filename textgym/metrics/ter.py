@@ -10,9 +10,10 @@ from rapidfuzz.distance import LCSseq, Levenshtein
 from rapidfuzz.process import cdist, cpdist
 
 from textgym.metrics.base import Metric
-from textgym.metrics.parts.references import as_strings
-from textgym.transition import Transition
+from textgym.metrics.parts.references import reference_strings, text_strings
+from textgym.transition import Transition, once_per_transition
 from textgym.types import FloatArray, IntArray
+from textgym.vocabulary import Vocabulary
 
 _LONGEST_SHIFT = 10
 _FARTHEST_SHIFT = 50
@@ -28,10 +29,14 @@ class Ter(Metric):
     """
 
     def score(self, transition: Transition) -> FloatArray:
-        wanted = transition.reference_lengths
-        references = as_strings(transition.reference_ids, wanted)
-        edits = ter_edits(as_strings(transition.text_ids, transition.text_lengths), references)
-        return 1.0 - np.minimum(1.0, edits / np.maximum(wanted, 1))
+        edits = reference_edits(transition, self.task.vocabulary)
+        return 1.0 - np.minimum(1.0, edits / np.maximum(transition.reference_lengths, 1))
+
+
+@once_per_transition
+def reference_edits(transition: Transition, vocabulary: Vocabulary) -> IntArray:
+    """Returns the edits that make each text its reference, (n,); see `ter_edits`."""
+    return ter_edits(text_strings(transition), reference_strings(transition, vocabulary))
 
 
 def ter_edits(texts: Sequence[str], references: Sequence[str]) -> IntArray:
@@ -45,13 +50,20 @@ def ter_edits(texts: Sequence[str], references: Sequence[str]) -> IntArray:
         references: their references, likewise.
     """
     edits: IntArray = cpdist(texts, references, scorer=Levenshtein.distance, dtype=np.int64)
-    ordered = [["".join(sorted(string)) for string in strings] for strings in (texts, references)]
-    shared = cpdist(*ordered, scorer=LCSseq.similarity, dtype=np.int64)
+    shared = cpdist(_ordered(texts), _ordered(references), scorer=LCSseq.similarity, dtype=np.int64)
     longer = [max(len(text), len(reference)) for text, reference in zip(texts, references, strict=True)]
     fewest = longer - shared  # the edit distance in the best order of the text's tokens
     for row in np.flatnonzero(edits > fewest + 1).tolist():  # a shift that saves a single edit costs as much
         edits[row] = _edits_with_shifts(texts[row], references[row], int(edits[row]), int(fewest[row]))
     return edits
+
+
+def _ordered(strings: Sequence[str]) -> list[str]:
+    """Returns each string with its characters in descending order."""
+    array = np.array(strings, np.str_)  # those at the end of a shorter string are zeros
+    characters = np.sort(array.view(np.uint32).reshape(len(array), -1), axis=1)[:, ::-1]
+    ordered: list[str] = np.ascontiguousarray(characters).view(array.dtype)[:, 0].tolist()
+    return ordered
 
 
 def _edits_with_shifts(text: str, reference: str, distance: int, fewest: int) -> int:

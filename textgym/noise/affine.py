@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
 import numpy as np
 
 from textgym.noise.parts.discrete import DiscreteNoise
@@ -17,6 +20,7 @@ class Affine(DiscreteNoise):
     """
 
     affine = True
+    example: ClassVar[Mapping[str, Any]] = {"scale": 0.8, "offset": 0.1}
 
     def __init__(self, scale: float = 1.0, offset: float = 0.0) -> None:
         if not np.isfinite([scale, offset]).all():

@@ -18,12 +18,14 @@ class Noise(Component, ABC):
             other channels never meet NaN. Any channel may return NaN: that reading is lost.
         privacy_loss: the epsilon of local differential privacy that one reading spends; None where the channel
             promises no privacy.
+        sensitivity: by how much the values may differ for which that promise holds; None where by any.
         affine: whether the mean is an affine function of the value, and the variance at most a quadratic one, for any
             value; then mean and variance of what comes in are enough to know those of what goes out.
     """
 
     sees_missing: ClassVar[bool] = False
     privacy_loss: float | None = None
+    sensitivity: float | None = None
     affine: bool = False
 
     @abstractmethod

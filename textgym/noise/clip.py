@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
 import numpy as np
 
 from textgym.noise.parts.discrete import DiscreteNoise
@@ -17,6 +20,8 @@ class Clip(DiscreteNoise):
         low: the lowest value that passes.
         high: the highest value that passes, above `low`.
     """
+
+    example: ClassVar[Mapping[str, Any]] = {"low": 0.2, "high": 0.8}
 
     def __init__(self, low: float = 0.0, high: float = 1.0) -> None:
         if not low < high:

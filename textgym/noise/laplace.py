@@ -31,7 +31,7 @@ class Laplace(Noise):
         for name, value in (("epsilon", epsilon), ("sensitivity", sensitivity)):
             if not 0 < value < np.inf:
                 raise ValueError(f"{name} must be finite and above 0, got {value}")
-        self.privacy_loss = epsilon
+        self.privacy_loss, self.sensitivity = epsilon, sensitivity
         self.scale = sensitivity / epsilon
 
     def apply(self, values: FloatArray, address: Address) -> FloatArray:

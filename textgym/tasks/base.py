@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar
@@ -85,10 +85,13 @@ class Task(ABC):
         vocabulary: the tokens.
         max_new_tokens: the default budget of tokens that the agent may write.
         max_reply_tokens: how many tokens the other side may write in all; 0 where nobody answers.
+        fixed_length: whether every text uses up the budget, because the end token ends none.
         default_feedback: the signals of an environment that names none.
         default_noise: the noise on the sum of an environment that names none.
         presets: arguments by difficulty, `"easy"`, `"medium"` and `"hard"`, where the task has them.
         swept: the argument that makes it harder, where one is singled out to be swept.
+        signals: scores of finished texts, (n,) in [0, 1], that the task knows beside gold, by name; the metric
+            `task_signal` pays them.
         optimal_return: the highest expected gold return, where it is known.
         random_return: the expected gold return of uniformly random writable tokens, where it is known.
     """
@@ -96,10 +99,12 @@ class Task(ABC):
     vocabulary: Vocabulary
     max_new_tokens: int
     max_reply_tokens: int = 0
-    default_feedback: ClassVar[Sequence[Spec]] = ()
-    default_noise: ClassVar[Sequence[Spec]] = ()
+    fixed_length: ClassVar[bool] = False
+    default_feedback: Sequence[Spec] = ()
+    default_noise: Sequence[Spec] = ()
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     swept: ClassVar[str | None] = None
+    signals: Mapping[str, Callable[[Transition], FloatArray]] = {}
     optimal_return: float | None = None
     random_return: float | None = None
 
@@ -114,7 +119,8 @@ class Task(ABC):
     def allowed_tokens(self, transition: Transition) -> BoolArray:
         """Returns the tokens that may come next, (n, V).
 
-        `transition.text_lengths` counts the tokens written so far; before the first, `actions` means nothing.
+        `transition.text_lengths` counts the tokens written so far; before the first, `actions` means nothing. An array
+        that owns its memory is handed out as it is, a view or a read-only one is copied.
         """
         return np.broadcast_to(self.vocabulary.writable, (len(transition), len(self.vocabulary)))
 

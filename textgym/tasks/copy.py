@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from textgym.tasks.base import SPLITS, PromptSet, Task
+from textgym.tasks.parts.prompts import of_split, sequences
+from textgym.tasks.parts.right_share import random_right_share, right_share, right_share_values
 from textgym.transition import Transition
-from textgym.types import FloatArray, IntArray
+from textgym.types import FloatArray
 from textgym.vocabulary import SPECIAL_TOKENS, WordVocabulary
 
 
@@ -16,7 +19,11 @@ class Copy(Task):
     Example: prompt `d b a`, text `d b a`.
 
     Gold is the share of right tokens, the end counted as one: (letters in their right place + whether the text
-    ended right after the last) / (length + 1). The optimum is 1.
+    ended right after the last) / (length + 1). The optimum is 1, the return of random tokens
+    (1 - (letters / (letters + 1))^(length + 1)) / (length + 1).
+
+    A low score means that the policy does not look back at the prompt, or that credit for one token does not reach it
+    through the noise of the others. Where it falls with `length`, compare `Horizon`, whose prompts stay short.
 
     Args:
         length: how many letters a prompt has, at least 1.
@@ -27,6 +34,12 @@ class Copy(Task):
     """
 
     default_feedback = ({"name": "token_match", "weight": 1.0},)
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "easy": {"length": 5},
+        "medium": {"length": 10},
+        "hard": {"length": 20},
+    }
+    swept = "length"
     optimal_return = 1.0
 
     def __init__(self, length: int = 5, letters: int = 8, size: int = 1024) -> None:
@@ -38,42 +51,15 @@ class Copy(Task):
         self.length, self.letters = length, letters
         self.vocabulary = WordVocabulary([chr(ord("a") + i) for i in range(letters)])
         self.max_new_tokens = length + 1
+        self.random_return = random_right_share(self.vocabulary, length)
 
     def make_prompt_set(self, split: str) -> PromptSet:
-        generator = np.random.Generator(np.random.PCG64(0))
-        chosen: dict[tuple[int, ...], None] = {}
-        while len(chosen) < self.size:
-            drawn = generator.integers(self.letters, size=(self.size, self.length))
-            chosen.update(dict.fromkeys(map(tuple, drawn.tolist())))
-        prompts = [[len(SPECIAL_TOKENS) + digit for digit in digits] for digits in list(chosen)[: self.size]]
-        eighth = max(1, self.size // 8)
-        splits = {
-            "test": prompts[:eighth],
-            "validation": prompts[eighth : 2 * eighth],
-            "train": prompts[2 * eighth :],
-        }
-        return PromptSet.from_tokens(splits[split], splits[split], self.vocabulary)
+        chosen = of_split(sequences(self.letters, self.length, self.size), split)
+        prompts = [[len(SPECIAL_TOKENS) + digit for digit in digits] for digits in chosen]
+        return PromptSet.from_tokens(prompts, prompts, self.vocabulary)
 
     def gold(self, transition: Transition) -> FloatArray:
-        ended = (transition.text_lengths == self.length) & (transition.actions == self.vocabulary.end_id)
-        share: FloatArray = (self._right_letters(transition) + ended) / (self.length + 1)
-        return share
+        return right_share(transition, self.vocabulary, self.length)
 
     def action_values(self, transition: Transition) -> FloatArray:
-        written, budget = transition.text_lengths, transition.text_ids.shape[1]
-        writing = np.flatnonzero(written < self.length)
-        right = self._right_letters(transition)
-        # After one more letter, every place up to the budget, and the end if it fits, can still be right.
-        to_come = np.maximum(min(self.length, budget) - written - 1, 0)
-        to_come += (written < self.length) & (budget > self.length)
-        values = np.repeat((right + to_come)[:, None], len(self.vocabulary), axis=1)
-        values[writing, transition.reference_ids[writing, written[writing]]] += 1
-        values[:, self.vocabulary.end_id] = right + (written == self.length)
-        return values / (self.length + 1)
-
-    def _right_letters(self, transition: Transition) -> IntArray:
-        """Returns how many letters stand in their right place, (n,)."""
-        width = min(self.length, transition.text_ids.shape[1])
-        same = transition.text_ids[:, :width] == transition.reference_ids[:, :width]
-        right: IntArray = (same & transition.text_mask[:, :width]).sum(axis=1)
-        return right
+        return right_share_values(transition, self.vocabulary, self.length)

@@ -14,8 +14,8 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from textgym.metrics.chrf import ChrF
 from textgym.tasks.base import SPLITS, PromptSet, Task
-from textgym.tasks.corpus_cache import Arrays, cached
-from textgym.tasks.standard_library import read, split_corpus
+from textgym.tasks.parts.corpus_cache import Arrays, cached
+from textgym.tasks.parts.standard_library import read, split_corpus
 from textgym.transition import Transition
 from textgym.types import FloatArray
 from textgym.vocabulary import SPECIAL_TOKENS, TokenizerVocabulary

@@ -88,15 +88,19 @@ class ChatClient:
             raise ModuleNotFoundError('a chat judge needs httpx: pip install "textgym[judge]"', name="httpx") from error
         if not base_url.startswith(("http://", "https://")):
             raise ValueError(f"base_url must begin with http:// or https://, got {base_url!r}")
+        if base_url.rstrip("/").endswith("/chat/completions"):
+            raise ValueError(f"base_url must be what comes before /chat/completions, got {base_url!r}")
         if not (0 < timeout < float("inf") and 0 <= backoff < float("inf")):
             raise ValueError(f"timeout must be positive and backoff at least 0, got {timeout} and {backoff} seconds")
         if retries < 0 or max_concurrency < 1:
             raise ValueError(
                 f"retries must be at least 0 and max_concurrency at least 1, got {retries} and {max_concurrency}"
             )
-        key = os.environ.get(api_key_env) if api_key_env is not None else None
+        key = os.environ.get(api_key_env, "").strip() if api_key_env is not None else None
         if api_key_env is not None and not key:
             raise ValueError(f"api_key_env must name an environment variable that holds the key, got {api_key_env!r}")
+        if key and not (key.isascii() and key.isprintable()):  # else it would be told in a message about the header
+            raise ValueError(f"the key in {api_key_env!r} must be of printable ASCII characters alone")
         self._url, self._timeout, self._backoff = f"{base_url.rstrip('/')}/chat/completions", timeout, backoff
         self._retries, self._concurrency = retries, max_concurrency
         self._cache = AnswerCache(cache)
@@ -147,7 +151,7 @@ class ChatClient:
                 return exchange
             except ChatError as error:
                 failure = error
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 failure = ChatError(f"unreadable answer: {error}")
             exchange.result = failure
             if not failure.transient or failure.retry_after > LONGEST_WAIT or attempt == self._retries:

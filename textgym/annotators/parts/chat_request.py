@@ -58,7 +58,7 @@ def send(http: httpx.Client, url: str, body: Mapping[str, Any], *, timeout: floa
         used = reply.get("usage") or {}
         text = reply["choices"][0]["message"]["content"] or ""
         return Reply(str(text), int(used.get("prompt_tokens") or 0), int(used.get("completion_tokens") or 0))
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise ChatError(f"the reply is no chat completion: {error!r}") from error
 
 
@@ -81,5 +81,5 @@ def _retry_after(response: httpx.Response) -> float:
         pass
     try:
         return max(0.0, parsedate_to_datetime(said).timestamp() - time.time())
-    except ValueError:
+    except (ValueError, OverflowError):
         return 0.0

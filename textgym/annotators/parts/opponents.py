@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from functools import partial
+from dataclasses import dataclass
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
 from textgym.component import Arrays, Component
 from textgym.random import component_key, uniform
-from textgym.tasks.base import PromptSet, Task, pad
-from textgym.transition import Transition
+from textgym.tasks.base import SPLITS, PromptSet, Task, pad
+from textgym.transition import Transition, once_per_transition
 from textgym.types import BoolArray, IntArray, TokenArray
 from textgym.vocabulary import Vocabulary
 
@@ -24,7 +24,8 @@ Against = str | Mapping[str, str]
 """`"reference"`, `"baseline"`, `"previous"`, or the path of a file of stored texts, `{"path": FILE}`."""
 
 
-class Texts(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Texts:
     """One text for each of S prompts: (S, W) token ids, (S,) lengths, and (S,) which prompts have one."""
 
     ids: IntArray
@@ -55,19 +56,27 @@ class OneForEachPrompt(Opponent):
 
     Args:
         task: the task whose texts are compared.
-        write: returns the texts for a prompt set of the task; called once for each.
+        write: returns the texts for a prompt set of the task; called once for each, also by several annotators.
     """
 
     def __init__(self, task: Task, write: Callable[[PromptSet, Task], Texts]) -> None:
         super().__init__(task)
-        self._write, self._written = write, dict[str, Texts]()
+        self._write = write
 
     def meet(self, transition: Transition) -> tuple[Transition, BoolArray]:
-        prompts, samples = transition.prompt_set, transition.samples
-        if prompts.fingerprint not in self._written:
-            self._written[prompts.fingerprint] = self._write(prompts, self.task)
-        texts = self._written[prompts.fingerprint]
-        return transition.with_texts(texts.ids[samples], texts.lengths[samples]), texts.known[samples]
+        return _beside(transition, _written(self._write, transition.prompt_set, self.task))
+
+
+@lru_cache(maxsize=16)
+def _written(write: Callable[[PromptSet, Task], Texts], prompts: PromptSet, task: Task) -> Texts:
+    return write(prompts, task)
+
+
+@once_per_transition
+def _beside(transition: Transition, texts: Texts) -> tuple[Transition, BoolArray]:
+    """Returns each text's opponent, and which have one, (n,): for all annotators who compare with the same."""
+    samples = transition.samples
+    return transition.with_texts(texts.ids[samples], texts.lengths[samples]), texts.known[samples]
 
 
 class Previous(Opponent):
@@ -96,7 +105,12 @@ def make_opponent(against: Against, task: Task) -> Opponent:
         ValueError: if there is no such opponent, the task lacks what it needs, or a file is not as it should be.
     """
     if isinstance(against, Mapping) and set(against) == {"path"}:
-        return OneForEachPrompt(task, partial(_stored, _read(against["path"], task.vocabulary)))
+        completions = _read(against["path"], task.vocabulary)
+        if not any(known.any() for known in (_stored(completions, task.prompt_set(s), task).known for s in SPLITS)):
+            raise ValueError(
+                f"none of the {len(completions)} prompts in {against['path']} is one of the task {type(task).__name__}"
+            )
+        return OneForEachPrompt(task, partial(_stored, completions))
     if against == "previous":
         return Previous(task)
     if against not in ("reference", "baseline"):

@@ -11,7 +11,7 @@ from rapidfuzz.distance import OSA
 from rapidfuzz.process import extractOne
 
 from textgym.annotators.parts.comment_words import CLOSERS, OPENERS, OPINIONS, REMARKS, SARCASTIC_OPENERS, SUBJECTS
-from textgym.metrics.parts.vader import polarity
+from textgym.metrics.parts.vader import compound
 from textgym.types import FloatArray
 
 _WORD = re.compile(r"[a-z']+")
@@ -28,7 +28,7 @@ def read_back(comments: Sequence[str]) -> FloatArray:
 
 @lru_cache(maxsize=2**16)  # comments recur
 def _sentiment(comment: str) -> float:
-    return (float(polarity([clean(comment)])[0]) + 1.0) / 2.0
+    return (compound(clean(comment)) + 1.0) / 2.0
 
 
 def clean(comment: str) -> str:
@@ -37,7 +37,12 @@ def clean(comment: str) -> str:
     The words that comments are made of are known; a slip leaves out, adds or changes a letter or exchanges two
     neighbours (the optimal string alignment distance is 1).
     """
-    return _WORD.sub(lambda found: _nearest(found[0]), " ".join(comment.lower().split()))
+    return " ".join(map(_put_right, comment.lower().split()))
+
+
+@lru_cache(maxsize=2**14)
+def _put_right(written: str) -> str:
+    return _WORD.sub(lambda found: _nearest(found[0]), written)
 
 
 @cache
@@ -49,7 +54,6 @@ def _known_words() -> dict[str, None]:
     return dict.fromkeys(sorted(set(_WORD.findall(sentences.lower())), key=lambda word: (-len(word), word)))
 
 
-@lru_cache(maxsize=2**14)
 def _nearest(word: str) -> str:
     known = _known_words()
     if word in known or len(word) < _SHORTEST_MISSPELT:

@@ -9,8 +9,6 @@ import numpy as np
 from textgym.noise.composition import Composition
 from textgym.types import FloatArray
 
-_POINTS = 33
-
 
 @dataclass(frozen=True)
 class InverseMean:
@@ -27,25 +25,27 @@ class InverseMean:
     values: FloatArray
 
     @classmethod
-    def of(cls, channels: Composition, low: float, high: float) -> InverseMean:
-        """Returns the inverse of the channels' mean over the values from low to high.
+    def of(cls, channels: Composition, values: FloatArray) -> InverseMean:
+        """Returns the inverse of the channels' mean between some values, (P,), which ascend.
 
         Raises:
             ValueError: if the mean does not rise, or fall, all the way.
         """
-        values = np.linspace(low, high, _POINTS)
         means = channels.mean(values[:, None])[:, 0]
         if means[0] > means[-1]:
             values, means = values[::-1], means[::-1]
         if (np.diff(means) <= 0).any():
-            raise ValueError("the channels' mean does not rise, or fall, with the value everywhere: it has no inverse")
+            raise ValueError(
+                "the channels' mean does not rise, or fall, with the value everywhere: it has no inverse; if they turn "
+                "values into a few levels, tell the corrector how many, such as levels=5"
+            )
         return cls(means, values)
 
     @property
     def affine(self) -> bool:
-        """Whether the mean, and so its inverse, shifts and scales all values alike."""
+        """Whether the inverse shifts all readings alike and scales them by one factor above 0."""
         slopes = np.diff(self.values) / np.diff(self.means)
-        return bool(np.allclose(slopes, slopes[0]))
+        return bool(slopes[0] > 0 and np.allclose(slopes, slopes[0]))
 
     def __call__(self, readings: FloatArray) -> FloatArray:
         """Returns the value of each reading, in the same shape; NaN stays NaN."""

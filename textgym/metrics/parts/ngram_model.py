@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
 from textgym.metrics.parts.hash_table import HashTable
 from textgym.metrics.parts.references import batches
-from textgym.tasks.base import PromptSet
+from textgym.tasks.base import PromptSet, Task
+from textgym.transition import Transition, once_per_transition
 from textgym.types import FloatArray, IntArray, TokenArray
 from textgym.vocabulary import Vocabulary
 
@@ -45,8 +47,9 @@ class NgramModel:
         levels = _count(stream, starts, len(vocabulary), order)
         self._longer = HashTable(np.concatenate([level.keys for level in levels]), first=len(vocabulary))
         probability, backoff = _estimate(levels, vocabulary)
-        floor = probability[: len(vocabulary)][vocabulary.writable].min()  # for padding and separators in a text
-        self._log_probability = np.log(np.maximum(probability, floor))
+        single = probability[: len(vocabulary)]
+        np.maximum(single, single[vocabulary.writable].min(), out=single)  # padding and separators may be in a text
+        self._log_probability = np.log(probability)
         self._log_backoff = np.log(np.append(backoff, 1.0))  # the last entry is that of node -1, never seen
 
     def mean_log_probability(self, ids: IntArray | TokenArray, lengths: IntArray | TokenArray) -> FloatArray:
@@ -87,6 +90,18 @@ class NgramModel:
         framed[np.arange(len(ids)), lengths + 1] = self.vocabulary.end_id
         used = np.arange(framed.shape[1]) < lengths[:, None] + 2
         return framed[used], np.cumsum(lengths + 2, dtype=np.int64) - (lengths + 2)
+
+
+@lru_cache(maxsize=8)
+def ngram_model(task: Task, order: int) -> NgramModel:
+    """Returns the model of a task's train split."""
+    return NgramModel(task.prompt_set("train"), task.vocabulary, order)
+
+
+@once_per_transition
+def mean_log_probability(transition: Transition, model: NgramModel) -> FloatArray:
+    """Returns the mean of log p over the tokens of each text and its end, (n,)."""
+    return model.mean_log_probability(transition.text_ids, transition.text_lengths)
 
 
 @dataclass(frozen=True)

@@ -6,16 +6,18 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from itertools import groupby, product
+from itertools import groupby, islice, product
 
 _SIGNS = "@$!"
 _WORD = re.compile(rf"[\w{_SIGNS}]+")
 _SPACED = re.compile(rf"(?<!\w)[\w{_SIGNS}](?:[ .,*~/-]{{1,3}}[\w{_SIGNS}])+(?!\w)")
 _REPEATED = re.compile(r"(.)\1+")
 _LETTER = re.compile(rf"[\w{_SIGNS}]")
+_ALONE = re.compile(rf"[ .,*~/-][\w{_SIGNS}][ .,*~/-]")  # in the middle of every run of three letters or more
 _READINGS = [str.maketrans(f"0345789{_SIGNS}1", f"oeastbgasi{one}") for one in "il"]
 _NO_SIGNS = str.maketrans("", "", _SIGNS)
 _ONE_LETTER_WORDS = "ai"
+_OPENING = 3  # characters
 
 
 class Matcher:
@@ -38,6 +40,8 @@ class Matcher:
             self._phrases.setdefault(first, []).append((phrase, tuple(rest)))
         for word in {word for words in split.values() for word in words}:
             self._words.setdefault(_REPEATED.sub(r"\1", word), []).append((word, _counts(word)))
+        self._openings = frozenset(opening for word in self._phrases for opening in _openings(word))
+        self._shortest = min(map(len, self._phrases), default=0)
         self._read = lru_cache(maxsize=2**16)(self._words_of)
 
     def __reduce__(self) -> tuple[type[Matcher], tuple[Sequence[str]]]:
@@ -52,18 +56,28 @@ class Matcher:
 
     def _written(self, text: str) -> Iterator[tuple[str, int]]:
         """Yields the phrases whose words follow each other."""
-        words = [self._read(word) for word in _WORD.findall(text)]
-        if not any(words):
-            return
-        starts = [match.start() for match in _WORD.finditer(text)]
-        for number, readings in enumerate(words):
-            for phrase, rest in (item for word in readings for item in self._phrases.get(word, ())):
+        words = _WORD.findall(text)
+        for number in self._may_open(words):
+            for phrase, rest in (item for word in self._read(words[number]) for item in self._phrases.get(word, ())):
                 following = words[number + 1 : number + 1 + len(rest)]
-                if len(following) == len(rest) and all(map(tuple.__contains__, following, rest)):
-                    yield phrase, starts[number]
+                if len(following) == len(rest) and all(
+                    wanted in self._read(other) for wanted, other in zip(rest, following, strict=True)
+                ):
+                    yield phrase, next(islice(_WORD.finditer(text), number, None)).start()
+
+    def _may_open(self, words: Sequence[str]) -> list[int]:
+        """Returns the places of all words that can be the first of a phrase, and few others: to read one takes long."""
+        openings = self._openings
+        return [
+            number
+            for number, word in enumerate(words)
+            if word[:_OPENING] in openings or word[0] in _SIGNS or word[-1] in _SIGNS
+        ]
 
     def _spelled(self, text: str) -> Iterator[tuple[str, int]]:
         """Yields the words that single letters spell, with or without a word of one letter before or after."""
+        if self._shortest >= 3 and not _ALONE.search(text):
+            return
         for run in _SPACED.finditer(text):
             letters = list(_LETTER.finditer(text, run.start(), run.end()))
             first = int(letters[0].group() in _ONE_LETTER_WORDS)
@@ -90,6 +104,21 @@ class Matcher:
                 if all(count == n or count > max(n, 2) for count, n in zip(counts, wanted, strict=True)):
                     found.add(word)
         return tuple(sorted(found))
+
+
+def _openings(word: str) -> set[str]:
+    """Returns the first characters of all that is written for a word, but signs at its ends: each a whole word or 3."""
+    spelled = {""}
+    for letter, _ in groupby(word):
+        signs = {letter, *(chr(sign) for letters in _READINGS for sign, read in letters.items() if chr(read) == letter)}
+        grown = {
+            start + "".join(more)
+            for start in spelled
+            for count in range(1, _OPENING - len(start) + 1)
+            for more in product(signs, repeat=count)
+        }
+        spelled = {start for start in spelled if len(start) == _OPENING} | grown
+    return spelled
 
 
 def _counts(word: str) -> tuple[int, ...]:

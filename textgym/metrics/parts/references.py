@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from textgym.tasks.base import PromptSet
+from textgym.transition import Transition, once_per_transition
 from textgym.types import IntArray, TokenArray
 from textgym.vocabulary import Vocabulary
 
@@ -42,7 +43,26 @@ def as_strings(ids: IntArray | TokenArray, lengths: IntArray | TokenArray) -> li
     """Returns each row of token ids, (n, T) and (n,), as a string with one character a token, for string algorithms."""
     if not ids.shape[1]:
         return [""] * len(ids)
-    used = np.arange(ids.shape[1]) < lengths[:, None]
-    characters = np.where(used, ids + 1, 0).astype(np.uint32)  # NumPy's strings end at their last non-zero character
+    characters = ids.astype(np.uint32)
+    characters += np.uint32(1)
+    characters *= np.arange(ids.shape[1]) < lengths[:, None]  # NumPy's strings end at their last non-zero character
     strings: list[str] = characters.view(f"U{ids.shape[1]}")[:, 0].tolist()
     return strings
+
+
+@once_per_transition
+def text_strings(transition: Transition) -> list[str]:
+    """Returns each text as a string with one character a token."""
+    return as_strings(transition.text_ids, transition.text_lengths)
+
+
+@once_per_transition
+def reference_strings(transition: Transition, vocabulary: Vocabulary) -> list[str]:
+    """Returns the reference of each text as a string with one character a token."""
+    known = _all_reference_strings(transition.prompt_set, vocabulary)
+    return [known[sample] for sample in transition.samples.tolist()]
+
+
+@once_per_prompt_set
+def _all_reference_strings(prompt_set: PromptSet, vocabulary: Vocabulary) -> list[str]:
+    return as_strings(prompt_set.reference_ids, prompt_set.reference_lengths)

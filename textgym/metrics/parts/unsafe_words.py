@@ -57,5 +57,5 @@ PATTERNS: Mapping[str, Mapping[str, tuple[re.Pattern[str], float]]] = {
     },
 }
 
-HINT = re.compile(r"@|\d\d")
+HINT = re.compile(r"[@\d](?:(?<=@)|\d)")  # "@" or two digits, and quickly
 """What every text holds that one of the patterns matches, and few others."""

@@ -69,11 +69,14 @@ class _Word(NamedTuple):
 
 @lru_cache(maxsize=2**16)
 def _read(token: str) -> _Word:
-    rules, bare = _rules(), token.strip(punctuation)
-    word = bare if len(bare) > 2 else token  # what is shorter may be an emoticon
-    lower = word.lower()
+    rules, lower = _rules(), _lower(token)
     negates = lower in rules.negations or "n't" in lower
-    return _Word(lower, rules.valence.get(lower), rules.boost.get(lower, 0.0), negates, word.isupper())
+    return _Word(lower, rules.valence.get(lower), rules.boost.get(lower, 0.0), negates, token.isupper())
+
+
+def _lower(token: str) -> str:
+    bare = token.strip(punctuation)
+    return (bare if len(bare) > 2 else token).lower()  # what is shorter may be an emoticon
 
 
 def polarity(texts: Sequence[str]) -> FloatArray:
@@ -83,19 +86,20 @@ def polarity(texts: Sequence[str]) -> FloatArray:
     of social media text": with x the sum of the words' valences, `x / sqrt(x**2 + 15)`. The lexicon and the word lists
     are those of the package vaderSentiment, whose value this is, before it rounds to four digits.
     """
-    return np.array([_compound(text) for text in texts], np.float64)
+    return np.array([compound(text) for text in texts], np.float64)
 
 
-def _compound(text: str) -> float:
+def compound(text: str) -> float:
+    """Returns the polarity of a text, see `polarity`."""
     if not text.isascii():
         text = _spell_emoji(text)
-    words = [_read(token) for token in text.split()]
-    places = [place for place, word in enumerate(words) if word.valence is not None and not _is_kind_of(words, place)]
+    tokens, valence = text.split(), _rules().valence
+    lower = [_lower(token) for token in tokens]
+    places = [place for place, word in enumerate(lower) if word in valence and not _is_kind_of(lower, place)]
     if not places:
         return 0.0
-    mixed = 0 < sum(word.capitals for word in words) < len(words)  # where all is in capitals, they stress nothing
-    valences = [_valence(words, place, mixed) for place in places]
-    lower = [word.lower for word in words]
+    mixed = 0 < sum(map(str.isupper, tokens)) < len(tokens)  # where all is in capitals, they stress nothing
+    valences = [_valence_in(tuple(tokens[max(0, place - 3) : place + 3]), min(place, 3), mixed) for place in places]
     if "but" in lower:
         _contrast(valences, places, lower.index("but"))
     total = float(sum(valences))
@@ -110,8 +114,14 @@ def _spell_emoji(text: str) -> str:
     return "".join(f" {emoji[character]}" if character in emoji else character for character in text)
 
 
-def _is_kind_of(words: list[_Word], place: int) -> bool:
-    return words[place].lower == "kind" and place + 1 < len(words) and words[place + 1].lower == "of"
+def _is_kind_of(lower: list[str], place: int) -> bool:
+    return lower[place] == "kind" and lower[place + 1 : place + 2] == ["of"]
+
+
+@lru_cache(maxsize=2**16)  # phrases recur
+def _valence_in(tokens: tuple[str, ...], place: int, mixed: bool) -> float:
+    """Returns the valence of a word, given what has a say in it: the text from 3 words in front to 2 behind."""
+    return _valence([_read(token) for token in tokens], place, mixed)
 
 
 def _valence(words: list[_Word], place: int, mixed: bool) -> float:

@@ -11,6 +11,8 @@ from textgym.noise.parts.labels import nearest_level
 from textgym.random import Address
 from textgym.types import FloatArray
 
+_ROUNDING = 1e-12  # a value that should be a level may be off by a rounding error, and then goes to its neighbour
+
 
 class DiscreteNoise(Noise):
     """A channel that says what each value can become, and how likely; all the rest follows from that."""
@@ -51,7 +53,7 @@ def confusion_matrix(outcomes: FloatArray, probabilities: FloatArray, levels: Fl
     """Returns P(outcome = levels[j]) in row i for the outcomes (K, A) of level i, or None if one is not a level."""
     nearest = nearest_level(outcomes, levels)
     probabilities = np.broadcast_to(probabilities, outcomes.shape)
-    if not np.isclose(outcomes, levels[nearest])[probabilities > 0].all():
+    if not np.isclose(outcomes, levels[nearest])[probabilities > _ROUNDING].all():
         return None
     matrix = np.zeros((len(levels), len(levels)))
     np.add.at(matrix, (np.arange(len(levels))[:, None], nearest), probabilities)
