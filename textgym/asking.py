@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from collections.abc import Mapping
+from typing import Any, Literal, get_args
 
 import numpy as np
 
 from textgym.component import Arrays, Component
 from textgym.random import Address, bits
+from textgym.registration import check_arguments
 from textgym.transition import Transition
 from textgym.types import BoolArray, FloatArray, IntArray
 
@@ -44,6 +46,20 @@ class Asking(Component):
             raise ValueError(f"choice must be one of {', '.join(get_args(Choice))}, got {choice!r}")
         self.amount, self.share, self.choice = amount, share, choice
         self.models = {"uniform": 0, "uncertainty": 1, "disagreement": _MODELS}[choice]
+
+    @classmethod
+    def make(cls, budget: float | Mapping[str, Any]) -> Asking:
+        """Returns what a budget asks for: its `amount`, or all arguments.
+
+        Raises:
+            ValueError: if an argument is unknown or refused; it lists what is known.
+        """
+        arguments = dict(budget) if isinstance(budget, Mapping) else {"amount": budget}
+        check_arguments("feedback_budget", cls, arguments)
+        try:
+            return cls(**arguments)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"feedback_budget: {error}") from error
 
     def row_state(self, readings: int, annotators: int) -> Arrays:
         prior = np.tile(np.eye(_FEATURES) / _PRIOR, (self.models, 1, 1))

@@ -15,7 +15,7 @@ from textgym.component import Arrays, Component
 from textgym.fusion.base import Fusion
 from textgym.metrics.base import Metric
 from textgym.random import Address
-from textgym.registration import as_list, build, check_arguments, split_spec
+from textgym.registration import as_list, build, split_spec
 from textgym.signal import Signal
 from textgym.tasks.base import Task
 from textgym.transition import Transition
@@ -96,7 +96,7 @@ class Feedback:
         outcomes = self.signals[0].outcomes if len(self.signals) == 1 else None
         scaled = None if outcomes is None else np.unique(outcomes * weights[0])
         self.channels = Channels.make("sum", noise, correction, float(ends[0]), float(ends[1]), scaled)
-        self.asking = _make_asking(budget)
+        self.asking = None if budget is None else Asking.make(budget)
 
         self._timings = {signal.metric.timing for signal in self.signals}
         self.every_step = "step" in self._timings
@@ -297,17 +297,6 @@ def _weight(name: str, weight: Any) -> float:
     if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not np.isfinite(weight):
         raise ValueError(f"the weight of signal {name!r} must be a finite number, got {weight!r}")
     return float(weight)
-
-
-def _make_asking(budget: float | Mapping[str, Any] | None) -> Asking | None:
-    if budget is None:
-        return None
-    arguments = dict(budget) if isinstance(budget, Mapping) else {"amount": budget}
-    check_arguments("feedback_budget", Asking, arguments)
-    try:
-        return Asking(**arguments)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"feedback_budget: {error}") from error
 
 
 def spread(values: np.ndarray[Any, Any], rows: IntArray, n: int) -> np.ndarray[Any, Any]:

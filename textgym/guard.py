@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from textgym.component import Component
 from textgym.metrics.base import Metric
 from textgym.random import Address
-from textgym.registration import build
+from textgym.registration import build, check_arguments
 from textgym.tasks.base import Task
 from textgym.transition import Transition
 from textgym.types import BoolArray, Spec
@@ -43,6 +46,17 @@ class Guard:
         if _remembers(self.metric):
             raise ValueError(f"the guard's metric must not remember past texts, got {metric!r}")
         self.threshold, self.tpr, self.fpr = threshold, tpr, fpr
+
+    @classmethod
+    def make(cls, task: Task, arguments: Mapping[str, Any]) -> Guard:
+        """Returns the guard of a task with arguments as plain data, or raises a ValueError that says what is known."""
+        if not isinstance(arguments, Mapping):
+            raise ValueError(f'guard must be a mapping such as {{"metric": "safety"}}, got {arguments!r}')
+        check_arguments("guard", cls, arguments, given=1)
+        try:
+            return cls(task, **arguments)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"guard: {error}") from error
 
     def flags(self, transition: Transition, address: Address) -> BoolArray:
         """Returns which of n unfinished texts are over, (n,)."""

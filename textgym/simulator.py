@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import inspect
-import json
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
@@ -13,8 +11,7 @@ import numpy as np
 from textgym.feedback import Feedback, spread
 from textgym.guard import Guard
 from textgym.random import Address, component_key, row_keys, uniform
-from textgym.registration import build, check_arguments, load_component, split_spec, suggestion
-from textgym.tasks.base import Task
+from textgym.tasks.making import check_names, make_task
 from textgym.transition import Transition
 from textgym.types import BoolArray, FloatArray, IntArray, Spec
 
@@ -41,49 +38,6 @@ class StepResult(NamedTuple):
     info: dict[str, np.ndarray[Any, Any]]
     final: dict[str, np.ndarray[Any, Any]]
     annotation: dict[str, tuple[dict[str, np.ndarray[Any, Any]], BoolArray]]
-
-
-@lru_cache(maxsize=16)
-def _shared_task(spec: str) -> Task:
-    task: Task = build("tasks", json.loads(spec))
-    return task
-
-
-def make_task(spec: Spec, difficulty: str | None = None, **arguments: Any) -> Task:
-    """Returns the task of a spec; environments of one process that ask for the same one share it.
-
-    Args:
-        spec: its name or spec.
-        difficulty: one of the task's presets, whose arguments it takes where no others are given.
-        **arguments: its arguments.
-
-    Raises:
-        ValueError: if there is no such task, preset or argument.
-    """
-    name, given = split_spec("tasks", spec)
-    presets = getattr(load_component("tasks", name), "presets", {})
-    if difficulty is not None and difficulty not in presets:
-        known = ", ".join(presets) or "none"
-        raise ValueError(f"difficulty of the task {name!r} must be one of {known}, got {difficulty!r}")
-    preset = presets[difficulty] if difficulty is not None else {}
-    try:
-        return _shared_task(json.dumps({**preset, **given, **arguments, "name": name}, sort_keys=True))
-    except TypeError as error:
-        raise ValueError(f"the arguments of a task must be plain data that fits in JSON: {error}") from error
-
-
-def _check_names(task: Spec, arguments: Mapping[str, Any]) -> None:
-    """Raises a ValueError that lists what is known if neither the environment nor the task takes an argument."""
-    name, _ = split_spec("tasks", task)
-    own = [p.name for p in inspect.signature(load_component("tasks", name)).parameters.values()]
-    environment = [p for p in inspect.signature(Simulator).parameters if p not in ("num_rows", "task_arguments")]
-    for argument in arguments:
-        if argument not in own:
-            raise ValueError(
-                f"unknown argument {argument!r}{suggestion(argument, [*environment, *own])}; "
-                f"known to every environment: {', '.join(environment)}, render_mode; "
-                f"known to the task {name!r}: {', '.join(own) or 'none'}"
-            )
 
 
 class Simulator:
@@ -122,7 +76,8 @@ class Simulator:
             raise ValueError(f"reward must be one of {', '.join(get_args(RewardKind))}, got {reward!r}")
         if group_size < 1:
             raise ValueError(f"group_size must be at least 1, got {group_size}")
-        _check_names(task, task_arguments)
+        environment = [p for p in inspect.signature(Simulator).parameters if p not in ("num_rows", "task_arguments")]
+        check_names(task, task_arguments, environment)
         self.task = make_task(task, difficulty, **task_arguments)
         self.max_new_tokens = self.task.max_new_tokens if max_new_tokens is None else max_new_tokens
         if self.max_new_tokens < 1:
@@ -150,7 +105,7 @@ class Simulator:
             group_size=group_size,
         )
         self.signal_names = self.feedback.signal_names
-        self._guard = None if guard is None else _make_guard(self.task, guard)
+        self._guard = None if guard is None else Guard.make(self.task, guard)
 
         n = num_rows
         self.input_ids = np.full((n, self.context_length), self.vocabulary.pad_id, np.int64)
@@ -355,16 +310,6 @@ class Simulator:
             self.attention_mask[row, start:end] = 1
             self.lengths[row] = end
         return np.asarray(counts > 0)
-
-
-def _make_guard(task: Task, arguments: Mapping[str, Any]) -> Guard:
-    if not isinstance(arguments, Mapping):
-        raise ValueError(f'guard must be a mapping such as {{"metric": "safety"}}, got {arguments!r}')
-    check_arguments("guard", Guard, arguments, given=1)
-    try:
-        return Guard(task, **arguments)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"guard: {error}") from error
 
 
 _PAID = {

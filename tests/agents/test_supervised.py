@@ -10,8 +10,8 @@ import torch
 import textgym  # noqa: F401  (registers the environments)
 from agents.policy import TransformerPolicy
 from agents.supervised import Texts, token_losses, warm_start
-from textgym.simulator import make_task
 from textgym.tasks.base import PromptSet
+from textgym.tasks.making import make_task
 
 SMALL = {"model_type": "gpt2", "n_layer": 1, "n_embd": 32, "n_head": 2, "resid_pdrop": 0.0, "embd_pdrop": 0.0,
          "attn_pdrop": 0.0}  # fmt: skip

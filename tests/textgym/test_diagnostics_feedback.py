@@ -6,7 +6,7 @@ import pytest
 
 import textgym
 from textgym.registration import build, load_component
-from textgym.simulator import make_task
+from textgym.tasks.making import make_task
 from textgym.vector_env import TextVectorEnv
 
 NAMES = ("memory", "stop", "tradeoff", "hacking", "drift", "noise")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from textgym.registration import load_component
-from textgym.simulator import make_task
+from textgym.tasks.making import make_task
 
 NAMES = ("bandit", "chain", "copy", "horizon", "lock", "reverse", "vocabulary")
 SMALL = {

@@ -7,8 +7,9 @@ import pytest
 import textgym
 from textgym.env import TextEnv
 from textgym.metrics.base import Metric
-from textgym.simulator import Simulator, make_task
+from textgym.simulator import Simulator
 from textgym.tasks.base import PromptSet, Task, pad
+from textgym.tasks.making import make_task
 from textgym.vector_env import TextVectorEnv
 from textgym.vocabulary import WordVocabulary
 
