@@ -74,7 +74,7 @@ import gymnasium, textgym
 for env_id in textgym.env_ids():
     env = gymnasium.make(env_id)
     env.reset(seed=0)
-    print(env_id, env.step(2)[4]["gold_return"])
+    print(env_id, env.step(2)[4]["gold_reward"])
 """
     assert "textgym/Copy-v0" in run(python, "-c", code, cwd=tmp_path)
     assert "torch" not in run(python, "-m", "pip", "list")

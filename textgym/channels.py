@@ -93,8 +93,10 @@ class Channels:
             who: (n, m) the number of the annotator behind each reading.
             address: where the rows stand.
         """
+        if not self.correction:
+            return values
         missing = np.isnan(values)
-        if not self.correction or not missing.any():
+        if not missing.any():
             return self._correct(values, truth, who, address)
         some = np.flatnonzero(~missing.all(axis=1))
         if not len(some):

@@ -98,6 +98,7 @@ class Feedback:
         self.channels = Channels.make("sum", noise, correction, float(ends[0]), float(ends[1]), scaled)
         self.asking = None if budget is None else Asking.make(budget)
 
+        self._scored = list({id(signal.metric): signal.metric for signal in self.signals}.values())
         self._timings = {signal.metric.timing for signal in self.signals}
         self.every_step = "step" in self._timings
         self._remembering = [m for m in self._metrics.values() if type(m).remember is not Metric.remember]
@@ -191,7 +192,7 @@ class Feedback:
     def _score(self, views: Mapping[str, _View]) -> dict[int, FloatArray]:
         """Returns the scores of each metric on the texts of its timing."""
         scores: dict[int, FloatArray] = {}
-        for metric in {id(signal.metric): signal.metric for signal in self.signals}.values():
+        for metric in self._scored:
             texts = views[metric.timing].texts
             if len(texts):
                 scores[id(metric)] = metric.score(texts)
@@ -235,11 +236,13 @@ class Feedback:
         """Passes the sum (n,) through its channels; returns it observed and corrected, and where it was lost, (n,)."""
         if self.channels.privacy_loss:
             self._privacy.charge(address.rows[given], self.channels.privacy_loss)
-        readings = np.where(given, fused, np.nan)[:, None]
+        readings = (fused if given.all() else np.where(given, fused, np.nan))[:, None]
         noisy = self.channels.disturb(readings, address)
-        corrected = self.channels.correct(noisy, clean, np.zeros(noisy.shape, np.int64), address).mean(axis=1)
+        corrected = self.channels.correct(noisy, clean, np.zeros(noisy.shape, np.int64), address)
         lost = np.isnan(noisy[:, 0])
-        return np.where(lost, 0.0, noisy[:, 0]), np.where(lost, 0.0, corrected), lost
+        if lost.any():
+            noisy, corrected = (np.where(lost[:, None], 0.0, values) for values in (noisy, corrected))
+        return noisy[:, 0], corrected[:, 0], lost
 
     def _close(self, rows: IntArray) -> Arrays:
         """Returns what is told about the finished texts of some rows: what they cost, and what they gave away."""

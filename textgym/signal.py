@@ -127,13 +127,12 @@ class Signal:
             address: where chance is drawn from.
             asked: (n,) which of them an annotator is asked about; None for all.
         """
-        n, about = len(quality), np.arange(len(quality))
-        readings, who = quality[:, None], np.zeros((n, 1), np.int64)
-        answered = np.ones(readings.shape, np.bool_)
-        said: Arrays = {}
-        if self.annotator is not None and (asked is None or asked.all()):
+        n, about, said = len(quality), np.arange(len(quality)), Arrays()
+        if self.annotator is None:
+            readings, who, answered = quality[:, None], np.zeros((n, 1), np.int64), np.ones((n, 1), np.bool_)
+        elif asked is None or asked.all():
             readings, who, answered, said = self._ask(self.annotator, quality, transition, address)
-        elif self.annotator is not None and asked is not None:
+        else:
             about = np.flatnonzero(asked)
             readings = np.full((n, self.readings), np.nan)
             who, answered = np.zeros(readings.shape, np.int64), np.zeros(readings.shape, np.bool_)
