@@ -62,10 +62,17 @@ def study_annotators(simulator: Simulator, texts: int = 4, seed: int = 0) -> dic
     return {label: _joined(parts) for label, parts in found.items()}
 
 
+def alike(quality: FloatArray, count: int) -> list[IntArray]:
+    """Returns the texts, (n,), in at most `count` parts of about equally many, worst first; equals stay together."""
+    _, place, sizes = np.unique(quality, return_inverse=True, return_counts=True)
+    middle = (np.cumsum(sizes) - sizes / 2) / len(quality)  # of each distinct quality, the middle of its ranks
+    part = np.floor(middle * count)[place]
+    return [np.flatnonzero(part == number) for number in np.unique(part)]
+
+
 def annotator_response(study: AnnotatorStudy) -> Response:
-    """Returns how the answers follow the quality, in parts of equally many texts."""
-    order = np.argsort(study.quality, kind="stable")
-    parts = np.array_split(order, BINS)
+    """Returns how the answers follow the quality, part by part."""
+    parts = alike(study.quality, BINS)
     return Response.of([study.quality[part] for part in parts], [study.readings[part].ravel() for part in parts])
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmarks.pictures.annotator_study import AnnotatorStudy, annotator_response
+from benchmarks.pictures.annotator_study import AnnotatorStudy, alike, annotator_response
 from benchmarks.pictures.noise_study import MOST_LEVELS, SPOKEN, NoiseStudy
 from textgym.types import FloatArray
 
@@ -120,9 +120,9 @@ def draw_readings(axes: Axes, study: AnnotatorStudy, metric: str) -> None:
 
 def draw_shares(axes: Axes, study: AnnotatorStudy, metric: str) -> None:
     """Draws the share of each answer by quality where answers are few, else their distribution for three qualities."""
-    order = np.argsort(study.quality, kind="stable")
     levels = _levels(study.readings.ravel())
     if levels is None:
+        order = np.argsort(study.quality, kind="stable")
         edges = np.histogram_bin_edges(study.readings[~np.isnan(study.readings)], 30)
         for part, colour, name in zip(np.array_split(order, 3), SHADES, ("low", "middle", "high"), strict=True):
             answers = study.readings[part]
@@ -131,7 +131,7 @@ def draw_shares(axes: Axes, study: AnnotatorStudy, metric: str) -> None:
         axes.set(title=f"Answers, by {metric}", xlabel="answer", ylabel="share", ylim=(0, None))
         _legend_below(axes)
         return
-    parts = np.array_split(order, 12)
+    parts = alike(study.quality, 12)
     shares = np.array([[(study.readings[part] == level).mean() for part in parts] for level in levels])
     named = [f"{level:.3g}" for level in levels]
     missing = np.array([np.isnan(study.readings[part]).mean() for part in parts])

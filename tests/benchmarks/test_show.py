@@ -15,7 +15,7 @@ import textgym
 from benchmarks.charts import response_chart
 from benchmarks.cli import app
 from benchmarks.feedback_section import feedback_section
-from benchmarks.pictures.annotator_study import annotator_response, in_words, study_annotators
+from benchmarks.pictures.annotator_study import alike, annotator_response, in_words, study_annotators
 from benchmarks.pictures.examples import example_spec, is_external
 from benchmarks.pictures.noise_study import DRAWS, SPOKEN, TOKENS, noise_response, study_noise
 from benchmarks.pictures.response import Response
@@ -232,3 +232,10 @@ def test_a_token_is_told_as_it_reads() -> None:
     assert in_words(study, first, vocabulary)["token"] == vocabulary.decode(prompts.reference_ids[0, :1].tolist())
     ended = int(np.flatnonzero(study.said["token"][:, 0] == vocabulary.end_id)[0])
     assert in_words(study, ended, vocabulary)["token"] == vocabulary.tokens[vocabulary.end_id]
+
+
+def test_texts_of_equal_quality_stay_together() -> None:
+    quality = np.array([0.5, 0.0, 0.5, 1.0, 0.5, 0.5])
+    assert [part.tolist() for part in alike(quality, 12)] == [[1], [0, 2, 4, 5], [3]]
+    spread = [part.tolist() for part in alike(np.arange(10.0), 5)]
+    assert spread == [[0, 1], [2, 3], [4, 5], [6, 7], [8, 9]]
