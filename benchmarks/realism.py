@@ -21,7 +21,7 @@ from rich.table import Table
 from tqdm import tqdm
 
 from benchmarks.raters import KINDS, Sizes, World
-from benchmarks.statistics import Interval
+from benchmarks.statistics import Interval, percentile_interval
 from textgym.correction.base import Correction
 from textgym.random import Address
 from textgym.registration import build
@@ -162,8 +162,7 @@ def share_of_gap(errors: FloatArray, *, generator: np.random.Generator, resample
     drawn = errors[:, generator.integers(errors.shape[1], size=(resamples, errors.shape[1]))].mean(axis=2)
     raw, estimated, oracle = np.column_stack([errors.mean(axis=1), drawn])
     share = (raw - estimated) / (raw - oracle)
-    low, high = np.quantile(share[1:], [0.025, 0.975])
-    return Interval(float(share[0]), float(low), float(high))
+    return percentile_interval(float(share[0]), share[1:])
 
 
 def measure(

@@ -75,7 +75,7 @@ def stratified_bootstrap(
     _check(resamples, confidence)
     drawn = generator.integers(len(scores), size=(resamples, *scores.shape))  # (B, runs, tasks)
     samples = statistic(np.take_along_axis(scores[None], drawn, axis=1), (-2, -1))
-    return _percentiles(float(statistic(scores, (-2, -1))), samples, confidence)
+    return percentile_interval(float(statistic(scores, (-2, -1))), samples, confidence)
 
 
 def paired_bootstrap(
@@ -125,7 +125,7 @@ def paired_difference(
         raise ValueError(f"both policies need the same prompts, got {first.shape[1]} and {second.shape[1]}")
     prompts = _shares(first.shape[1], resamples, generator)  # (B, P)
     gaps = _shares(len(first), resamples, generator) @ first - _shares(len(second), resamples, generator) @ second
-    return _percentiles(float(first.mean() - second.mean()), (gaps * prompts).sum(axis=1), confidence)
+    return percentile_interval(float(first.mean() - second.mean()), (gaps * prompts).sum(axis=1), confidence)
 
 
 def _shares(count: int, resamples: int, generator: np.random.Generator) -> FloatArray:
@@ -133,7 +133,8 @@ def _shares(count: int, resamples: int, generator: np.random.Generator) -> Float
     return generator.multinomial(count, np.full(count, 1 / count), size=resamples) / count
 
 
-def _percentiles(estimate: float, samples: FloatArray, confidence: float) -> Interval:
+def percentile_interval(estimate: float, samples: FloatArray, confidence: float = 0.95) -> Interval:
+    """Returns an estimate with the interval between the percentiles of its bootstrap samples, (resamples,)."""
     low, high = np.quantile(samples, [(1 - confidence) / 2, (1 + confidence) / 2])
     return Interval(estimate, float(low), float(high))
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from textgym.component import Arrays, Component
 from textgym.random import Address, bits
-from textgym.registration import check_arguments
+from textgym.registration import construct
 from textgym.transition import Transition
 from textgym.types import BoolArray, FloatArray, IntArray
 
@@ -55,11 +55,7 @@ class Asking(Component):
             ValueError: if an argument is unknown or refused; it lists what is known.
         """
         arguments = dict(budget) if isinstance(budget, Mapping) else {"amount": budget}
-        check_arguments("feedback_budget", cls, arguments)
-        try:
-            return cls(**arguments)
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"feedback_budget: {error}") from error
+        return construct("feedback_budget", cls, arguments)
 
     def row_state(self, readings: int, annotators: int) -> Arrays:
         prior = np.tile(np.eye(_FEATURES) / _PRIOR, (self.models, 1, 1))

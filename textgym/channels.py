@@ -11,7 +11,7 @@ import numpy as np
 from textgym.component import Component
 from textgym.correction.base import Correction
 from textgym.noise.base import Noise
-from textgym.noise.composition import Composition
+from textgym.noise.composition import least_privacy_loss
 from textgym.noise.presets import expand
 from textgym.random import Address
 from textgym.registration import as_list, build
@@ -59,7 +59,12 @@ class Channels:
             corrector.expect(low, high, outcomes)
             if corrector.oracle:
                 corrector.know(channels)
-        return cls(path, channels, correctors, Composition(channels).privacy_loss or 0.0)
+        return cls(path, channels, correctors, least_privacy_loss(channels) or 0.0)
+
+    @property
+    def empty(self) -> bool:
+        """Whether what passes them comes out as it was."""
+        return not self.noise and not self.correction
 
     @property
     def components(self) -> dict[str, Component]:

@@ -84,10 +84,8 @@ class Feedback:
         weights = np.array([_weight(name, arguments.pop("weight", 1.0)) for name, arguments in specs])
         self.signals: list[Signal] = []
         for name, arguments in specs:
-            signal = Signal(name, arguments, lambda spec: self._metric(task, spec), group_size)
-            taken = sum(other.label.partition("#")[0] == signal.label for other in self.signals)
-            signal.settle(signal.label + (f"#{taken + 1}" if taken else ""))
-            self.signals.append(signal)
+            labels = [signal.label for signal in self.signals]
+            self.signals.append(Signal(name, arguments, lambda spec: self._metric(task, spec), group_size, labels))
         self.signal_names = [signal.label for signal in self.signals]
         self.fusion: Fusion = build("fusion", fusion, weights, self.signal_names)
         if self.fusion.oracle:

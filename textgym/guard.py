@@ -10,7 +10,7 @@ import numpy as np
 from textgym.component import Component
 from textgym.metrics.base import Metric
 from textgym.random import Address
-from textgym.registration import build, check_arguments
+from textgym.registration import build, construct
 from textgym.tasks.base import Task
 from textgym.transition import Transition
 from textgym.types import BoolArray, Spec
@@ -52,11 +52,7 @@ class Guard:
         """Returns the guard of a task with arguments as plain data, or raises a ValueError that says what is known."""
         if not isinstance(arguments, Mapping):
             raise ValueError(f'guard must be a mapping such as {{"metric": "safety"}}, got {arguments!r}')
-        check_arguments("guard", cls, arguments, given=1)
-        try:
-            return cls(task, **arguments)
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"guard: {error}") from error
+        return construct("guard", cls, arguments, task)
 
     def flags(self, transition: Transition, address: Address) -> BoolArray:
         """Returns which of n unfinished texts are over, (n,)."""

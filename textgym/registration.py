@@ -12,11 +12,13 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from importlib.metadata import entry_points
-from typing import Any
+from typing import Any, TypeVar
 
 import gymnasium
 
 from textgym.types import Spec
+
+_Made = TypeVar("_Made")
 
 ENVIRONMENTS: dict[str, dict[str, Any]] = {
     "textgym/Bandit-v0": {"task": "bandit"},
@@ -207,7 +209,24 @@ def build(kind: str, spec: Spec, *given: Any, **given_by_name: Any) -> Any:
     """
     name, arguments = split_spec(kind, spec)
     made = load_component(kind, name)
-    what = f"{kind.removesuffix('s')} {name!r}"
+    return construct(f"{kind.removesuffix('s')} {name!r}", made, arguments, *given, **given_by_name)
+
+
+def construct(
+    what: str, made: Callable[..., _Made], arguments: Mapping[str, Any], *given: Any, **given_by_name: Any
+) -> _Made:
+    """Calls a constructor with arguments that are plain data of a user's.
+
+    Args:
+        what: what errors call it.
+        made: the class, or a function.
+        arguments: its arguments by name.
+        *given: what the caller itself hands over, before the arguments.
+        **given_by_name: the same, by keyword.
+
+    Raises:
+        ValueError: if an argument is unknown or missing, or a value is refused.
+    """
     check_arguments(what, made, arguments, given=len(given), given_by_name=given_by_name)
     try:
         return made(*given, **given_by_name, **arguments)

@@ -10,6 +10,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 
+from textgym.component import Arrays
 from textgym.metrics.parts.references import once_per_prompt_set
 from textgym.random import row_seeds
 from textgym.registration import suggestion
@@ -17,8 +18,6 @@ from textgym.simulator import Simulator, StepResult
 from textgym.tasks.base import PromptSet, pad
 from textgym.types import BoolArray, FloatArray, IntArray
 from textgym.vocabulary import Vocabulary
-
-Arrays = dict[str, np.ndarray[Any, Any]]
 
 
 @dataclass(frozen=True, eq=False, repr=False)

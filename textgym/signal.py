@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,7 +14,7 @@ from textgym.component import Arrays
 from textgym.metrics.base import Metric
 from textgym.metrics.blend import Blend
 from textgym.random import Address
-from textgym.registration import build, check_arguments, components, load_component, split_spec
+from textgym.registration import build, components, construct, load_component, split_spec
 from textgym.transition import Transition
 from textgym.types import BoolArray, FloatArray, IntArray, Spec
 
@@ -46,13 +46,20 @@ class Signal:
         arguments: its arguments, with `noise`, `correction`, `readings` and `pool`; see `Feedback`.
         metric_of: returns the metric of a spec.
         group_size: how many texts in a row are written for the same prompt.
+        labels: those of the signals before it.
 
     Attributes:
-        label: its name, and for an annotator that of what it reads, such as `"rating:rouge_l"`.
+        label: its name, and for an annotator that of what it reads, such as `"rating:rouge_l"`; with a number where
+            a signal before it has the same.
     """
 
     def __init__(
-        self, name: str, arguments: Mapping[str, Any], metric_of: Callable[[Spec], Metric], group_size: int
+        self,
+        name: str,
+        arguments: Mapping[str, Any],
+        metric_of: Callable[[Spec], Metric],
+        group_size: int,
+        labels: Sequence[str],
     ) -> None:
         arguments = dict(arguments)
         noise, correction = arguments.pop("noise", ()), arguments.pop("correction", ())
@@ -74,26 +81,22 @@ class Signal:
                     f"annotator {name!r} compares at most max_group={self.annotator.max_group} texts of one prompt, "
                     f"and group_size is {group_size}"
                 )
-            self.label = f"{name}:{split_spec('metrics', metric)[0]}"
+            label = f"{name}:{split_spec('metrics', metric)[0]}"
         elif name in components("metrics"):
             self.metric = metric_of({"name": name, **arguments})
-            self.label = name
+            label = name
         else:
             known = ", ".join([*components("metrics"), *components("annotators")])
             raise ValueError(f"unknown signal {name!r} in feedback; known metrics and annotators: {known}")
-        self._noise, self._correction = noise, correction
-
-    def settle(self, label: str) -> None:
-        """Is told its label, once it is known to differ from the others'; makes the channels, which are named by it."""
-        self.label, source = label, self.source
-        self.channels = Channels.make(
-            f"signal/{label}", self._noise, self._correction, source.low, source.high, source.outcomes
-        )
+        taken = sum(other.partition("#")[0] == label for other in labels)
+        self.label, source = label + (f"#{taken + 1}" if taken else ""), self.source
+        bounds = source.low, source.high, source.outcomes
+        self.channels = Channels.make(f"signal/{self.label}", noise, correction, *bounds)
 
     @property
     def plain(self) -> bool:
         """Whether the metric is seen as it is: nobody in between, no noise and no correction."""
-        return self.annotator is None and not self.channels.noise and not self.channels.correction
+        return self.annotator is None and self.channels.empty
 
     @property
     def source(self) -> Metric | Annotator:
@@ -103,8 +106,7 @@ class Signal:
     @property
     def outcomes(self) -> FloatArray | None:
         """All values that the signal can have, ascending, where they are few; else None."""
-        untouched = self.readings == 1 and not self.channels.noise and not self.channels.correction
-        return self.source.outcomes if untouched else None
+        return self.source.outcomes if self.readings == 1 and self.channels.empty else None
 
     @property
     def annotators(self) -> int:
@@ -204,12 +206,8 @@ def _make_pool(name: str, arguments: Any, metric: Metric, readings: int) -> Pool
     what = f"the pool of annotator {name!r}"
     if not isinstance(arguments, Mapping):
         raise ValueError(f'{what} must be a mapping such as {{"size": 8, "bias": 0.1}}, got {arguments!r}')
-    check_arguments(what, Pool, arguments, given=1)
     shares = metric.shares if isinstance(metric, Blend) else np.ones(1)
-    try:
-        pool = Pool(shares, **arguments)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{what}: {error}") from error
+    pool = construct(what, Pool, arguments, shares)
     if pool.size < readings:
         raise ValueError(f"{what} has {pool.size} people, who cannot give {readings} readings of each text")
     return pool

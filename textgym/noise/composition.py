@@ -41,9 +41,8 @@ class Composition:
 
     @property
     def privacy_loss(self) -> float | None:
-        """The least of the channels' epsilon, since what follows a private channel cannot undo it; None without one."""
-        losses = [channel.privacy_loss for channel in self._channels if channel.privacy_loss is not None]
-        return min(losses, default=None)
+        """The epsilon that one reading spends in all channels; see `least_privacy_loss`."""
+        return least_privacy_loss(self._channels)
 
     def mean(self, values: FloatArray) -> FloatArray:
         """Returns the expected output for each input, in the input's shape."""
@@ -99,6 +98,11 @@ class Composition:
             probabilities = (probabilities[..., None] * chances).reshape(len(values), -1)
             outcomes, probabilities = _merged(outcomes.reshape(len(values), -1), probabilities)
         return outcomes, probabilities
+
+
+def least_privacy_loss(channels: Sequence[Noise]) -> float | None:
+    """Returns the least of the channels' epsilon: what follows a private channel cannot undo it. None without one."""
+    return min((channel.privacy_loss for channel in channels if channel.privacy_loss is not None), default=None)
 
 
 def _coefficients(function: Callable[[FloatArray], FloatArray]) -> tuple[float, float]:

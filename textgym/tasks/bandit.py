@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from textgym.tasks.base import PromptSet, Task
-from textgym.tasks.parts.prompts import triples
+from textgym.tasks.parts.prompts import as_tokens, triples
 from textgym.transition import Transition
 from textgym.types import FloatArray
 from textgym.vocabulary import SPECIAL_TOKENS, WordVocabulary
@@ -60,7 +60,7 @@ class Bandit(Task):
         self.random_return = (2 * arms + 1) / (6 * arms)
 
     def make_prompt_set(self, split: str) -> PromptSet:
-        prompts = [[len(SPECIAL_TOKENS) + arm for arm in prompt] for prompt in triples(self.arms, split)]
+        prompts = as_tokens(triples(self.arms, split))
         return PromptSet.from_tokens(prompts, [[int(self.worth.argmax())]] * len(prompts), self.vocabulary)
 
     def gold(self, transition: Transition) -> FloatArray:

@@ -7,10 +7,9 @@ from typing import Any, ClassVar
 
 from textgym.tasks.base import PromptSet, Task
 from textgym.tasks.parts.first_token import first_token_right, first_token_values
-from textgym.tasks.parts.prompts import keyed_triples, letter_vocabulary
+from textgym.tasks.parts.prompts import as_tokens, keyed_triples, letter_vocabulary
 from textgym.transition import Transition
 from textgym.types import FloatArray
-from textgym.vocabulary import SPECIAL_TOKENS
 
 
 class Chain(Task):
@@ -54,8 +53,7 @@ class Chain(Task):
         self.random_return = 1.0 / (letters + 1)
 
     def make_prompt_set(self, split: str) -> PromptSet:
-        chosen = keyed_triples(self.letters, split)
-        prompts = [[len(SPECIAL_TOKENS) + letter for letter in prompt] for prompt in chosen]
+        prompts = as_tokens(keyed_triples(self.letters, split))
         return PromptSet.from_tokens(prompts, [prompt[:1] * self.length for prompt in prompts], self.vocabulary)
 
     def gold(self, transition: Transition) -> FloatArray:

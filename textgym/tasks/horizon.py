@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from textgym.tasks.base import PromptSet, Task
-from textgym.tasks.parts.prompts import letter_vocabulary, triples
+from textgym.tasks.parts.prompts import as_tokens, letter_vocabulary, triples
 from textgym.tasks.parts.right_share import random_right_share, right_share, right_share_values
 from textgym.transition import Transition
 from textgym.types import FloatArray
-from textgym.vocabulary import SPECIAL_TOKENS
 
 
 class Horizon(Task):
@@ -55,7 +54,7 @@ class Horizon(Task):
         self.random_return = random_right_share(self.vocabulary, length)
 
     def make_prompt_set(self, split: str) -> PromptSet:
-        prompts = [[len(SPECIAL_TOKENS) + letter for letter in prompt] for prompt in triples(self.letters, split)]
+        prompts = as_tokens(triples(self.letters, split))
         references = [[prompt[place % len(prompt)] for place in range(self.length)] for prompt in prompts]
         return PromptSet.from_tokens(prompts, references, self.vocabulary)
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from textgym.tasks.base import PromptSet, Task
-from textgym.tasks.parts.prompts import letter_vocabulary, triples
+from textgym.tasks.parts.prompts import as_tokens, letter_vocabulary, triples
 from textgym.transition import Transition
 from textgym.types import BoolArray, FloatArray
 from textgym.vocabulary import SPECIAL_TOKENS
@@ -59,7 +59,7 @@ class Lock(Task):
         self.random_return = float(letters + 1) ** -depth
 
     def make_prompt_set(self, split: str) -> PromptSet:
-        prompts = [[len(SPECIAL_TOKENS) + letter for letter in prompt] for prompt in triples(self.letters, split)]
+        prompts = as_tokens(triples(self.letters, split))
         return PromptSet.from_tokens(prompts, [self.combination.tolist()] * len(prompts), self.vocabulary)
 
     def gold(self, transition: Transition) -> FloatArray:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from textgym.tasks.base import SPLITS, PromptSet, Task
-from textgym.tasks.parts.prompts import letter_vocabulary, of_split, sequences
+from textgym.tasks.base import PromptSet, Task
+from textgym.tasks.parts.prompts import letter_prompts, letter_vocabulary, number_of_prompts
 from textgym.tasks.parts.right_share import random_right_share, right_share, right_share_values
 from textgym.transition import Transition
 from textgym.types import FloatArray
-from textgym.vocabulary import SPECIAL_TOKENS
 
 
 class Reverse(Task):
@@ -47,16 +46,13 @@ class Reverse(Task):
         if length < 1:
             raise ValueError(f"length must be at least 1, got {length}")
         self.vocabulary = letter_vocabulary(letters)
-        self.size = min(size, letters**length)
-        if self.size < len(SPLITS):
-            raise ValueError(f"size must be at least {len(SPLITS)}, one prompt for each split, got {size}")
+        self.size = number_of_prompts(size, letters, length)
         self.length, self.letters = length, letters
         self.max_new_tokens = length + 1
         self.random_return = random_right_share(self.vocabulary, length)
 
     def make_prompt_set(self, split: str) -> PromptSet:
-        chosen = of_split(sequences(self.letters, self.length, self.size), split)
-        prompts = [[len(SPECIAL_TOKENS) + digit for digit in digits] for digits in chosen]
+        prompts = letter_prompts(self.letters, self.length, self.size, split)
         return PromptSet.from_tokens(prompts, [prompt[::-1] for prompt in prompts], self.vocabulary)
 
     def gold(self, transition: Transition) -> FloatArray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -47,16 +47,20 @@ def number_of_prompts(size: int, letters: int, length: int) -> int:
     found: int = min(size, letters**length)
     if found < len(SPLITS):
         raise ValueError(
-            f"size must be at least {len(SPLITS)}, one prompt for each split, and letters ** length too, "
-            f"got size={size}, letters={letters}, length={length}"
+            f"size must be at least {len(SPLITS)}, one prompt for each split, got {size}, "
+            f"of which letters ** length = {letters**length} can differ"
         )
     return found
 
 
 def letter_prompts(letters: int, length: int, size: int, split: str) -> list[list[int]]:
     """Returns the tokens of the prompts of a split, of `size` different ones of random letters in all."""
-    first = len(SPECIAL_TOKENS)
-    return [[first + digit for digit in digits] for digits in of_split(sequences(letters, length, size), split)]
+    return as_tokens(of_split(sequences(letters, length, size), split))
+
+
+def as_tokens(rows: Iterable[Sequence[int]]) -> list[list[int]]:
+    """Returns rows of numbers, counted from 0, as the tokens with these numbers among the words of a vocabulary."""
+    return [[len(SPECIAL_TOKENS) + number for number in row] for row in rows]
 
 
 def of_split(items: Sequence[_Item], split: str) -> Sequence[_Item]:
