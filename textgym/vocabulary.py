@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 PAD, SEPARATOR, END = "<pad>", "<sep>", "<end>"
 SPECIAL_TOKENS = (PAD, SEPARATOR, END)
+
+_CLOSING, _OPENING = ".,;:?!)]'", "(["  # what stands close to the word before it, and to the word behind it
+_PIECE = re.compile(r"[^\s.,;:?!()\[\]']*[(\[]|'\w+|[^\s.,;:?!()\[\]']+|.")  # where no word is known
 
 
 class Vocabulary(ABC):
@@ -83,26 +87,50 @@ class Vocabulary(ABC):
 
 
 class WordVocabulary(Vocabulary):
-    """One token a word; a text is words with single spaces between them."""
+    """One token a word or a mark of punctuation; a text is words with single spaces between them.
+
+    There is no space before a token that begins with one of `. , ; : ? ! ) ] '`, and none after one that ends with one
+    of `( [`: the tokens `max(`, `a`, `,`, `b`, `)` spell `max(a, b)`, and `Anna`, `'s`, `cat`, `.` spell `Anna's cat.`
+    """
 
     def __init__(self, words: Sequence[str]) -> None:
         self._tokens = (*SPECIAL_TOKENS, *words)
         self._ids = {word: number for number, word in enumerate(self._tokens)}
         if len(self._ids) != len(self._tokens):
             raise ValueError("the words of a vocabulary must differ from each other and from the special tokens")
+        self._closes = [word[:1] in _CLOSING for word in self._tokens]
+        self._opens = [word[-1:] in _OPENING for word in self._tokens]
 
     @property
     def tokens(self) -> Sequence[str]:
         return self._tokens
 
     def encode(self, text: str) -> list[int]:
-        unknown = [word for word in text.split() if self._ids.get(word, 0) < len(SPECIAL_TOKENS)]
+        pieces = [piece for part in text.split() for piece in self._pieces(part)]
+        unknown = [piece for piece in pieces if self._ids.get(piece, 0) < len(SPECIAL_TOKENS)]
         if unknown:
             raise ValueError(f"not in the vocabulary of {len(self)} words: {', '.join(unknown[:5])}")
-        return [self._ids[word] for word in text.split()]
+        return [self._ids[piece] for piece in pieces]
+
+    def _pieces(self, part: str) -> Iterator[str]:
+        """Yields the longest words that a part of a text without spaces may be made of."""
+        while part:
+            ends = (end for end in range(len(part), 0, -1) if self._may_part(part, end) and part[:end] in self._ids)
+            end = next(ends, 0) or len(_PIECE.match(part)[0])  # type: ignore[index]  # it matches any character
+            yield part[:end]
+            part = part[end:]
+
+    def _may_part(self, part: str, end: int) -> bool:
+        return end == len(part) or part[end - 1] in _OPENING or part[end] in _CLOSING
 
     def decode(self, ids: Sequence[int] | IntArray) -> str:
-        return " ".join(self._tokens[i] for i in ids if i >= len(SPECIAL_TOKENS))
+        text, opened = "", True
+        for token in map(int, ids):
+            if token < len(SPECIAL_TOKENS):
+                continue
+            text += self._tokens[token] if opened or self._closes[token] else f" {self._tokens[token]}"
+            opened = self._opens[token]
+        return text
 
 
 class TokenizerVocabulary(Vocabulary):

@@ -89,3 +89,32 @@ def test_a_tokenizer_without_our_special_tokens_is_refused():
 def test_a_text_that_cannot_be_spelled_is_refused():
     with pytest.raises(ValueError, match="cannot spell this text: 'zebra'"):
         VOCABULARIES["ascii"].encode("zebra")
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (["Anna", "'s", "cat", ",", "a", "big", "one", "."], "Anna's cat, a big one."),
+        (["def", "f(", "xs", ")", ":", "return", "max(", "sorted(", ")[", "0", "]", ",", "-1"],
+         "def f(xs): return max(sorted(xs)[0], -1)"),
+        (["at", "10:30", "?", "[", "1", ",", "2", "]"], "at 10:30? [1, 2]"),
+        (["a", "b", "don't"], "a b don't a"),
+    ],
+)  # fmt: skip
+def test_words_and_punctuation_go_there_and_back(words, text):
+    vocabulary = WordVocabulary(words)
+    ids = vocabulary.encode(text)
+    assert vocabulary.decode(ids) == text
+    assert [vocabulary.tokens[i] for i in vocabulary.encode(" ".join(vocabulary.tokens[i] for i in ids))] == [
+        vocabulary.tokens[i] for i in ids
+    ]
+
+
+def test_unknown_words_are_named_without_their_punctuation():
+    with pytest.raises(ValueError, match=r"not in the vocabulary of 6 words: dog, now$"):
+        WordVocabulary(["a", ".", ","]).encode("a dog, now.")
+
+
+def test_special_tokens_leave_no_trace_in_the_spacing():
+    vocabulary = WordVocabulary(["a", "."])
+    assert vocabulary.decode([0, 3, 2, 4, 1, 3, 2]) == "a. a"
