@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -90,6 +91,7 @@ class Backbone(nn.Module):
             )
         if config.vocab_size > vocab_size:
             self.lm.resize_token_embeddings(vocab_size)
+        self.cache_argument = cache_argument(self.lm.base_model)
         self.soft_cap: float | None = getattr(config, "final_logit_softcapping", None)
         self.value_head = nn.Linear(config.hidden_size, 1)
         nn.init.zeros_(self.value_head.weight)
@@ -126,8 +128,8 @@ class Backbone(nn.Module):
                 input_ids=input_ids,
                 attention_mask=attention_mask,
                 position_ids=position_ids,
-                past_key_values=cache,
                 use_cache=cache is not None,
+                **{self.cache_argument: cache},
             )
         hidden: torch.Tensor = output.last_hidden_state
         return hidden
@@ -154,6 +156,11 @@ class Backbone(nn.Module):
 
     def _autocast(self, tensor: torch.Tensor) -> AbstractContextManager[Any]:
         return torch.autocast(tensor.device.type, torch.bfloat16, enabled=self.autocast)
+
+
+def cache_argument(model: nn.Module) -> str:
+    """Returns what a model's `forward` calls its cache: transformers 5.24 renamed it, model by model."""
+    return "cache" if "cache" in inspect.signature(model.forward).parameters else "past_key_values"
 
 
 def _fitting_config(

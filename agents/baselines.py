@@ -78,11 +78,11 @@ class MovingAverage:
         self.averages, self.updates = np.pad(self.averages, (0, missing)), np.pad(self.updates, (0, missing))
         return self.averages[:length].copy()
 
-    def update(self, targets: FloatArray, mask: BoolArray) -> None:
-        """Takes in the targets of new texts, (N, T), of which the longest has T tokens."""
+    def update(self, targets: FloatArray, weights: FloatArray | BoolArray) -> None:
+        """Takes in the targets of new texts, (N, T), of which the longest has T tokens, weighing each; 0 leaves out."""
         length = targets.shape[1]
-        count = mask.sum(axis=0)
-        step = (targets * mask).sum(axis=0) / np.maximum(count, 1) - self.get(length)
+        count = weights.sum(axis=0)
+        step = (targets * weights).sum(axis=0) / np.where(count > 0, count, 1) - self.get(length)
         self.updates[:length] += count > 0
         rate = np.where(count > 0, np.maximum(self.rate, 1.0 / np.maximum(self.updates[:length], 1)), 0.0)
         self.averages[:length] += rate * step

@@ -12,14 +12,12 @@ from stable_baselines3.common.policies import ActorCriticPolicy, BasePolicy
 from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
 
 from agents.backbone import Backbone, ModelSource
+from agents.exploration import MASKED_LOGIT, Proposal
 from agents.kv_cache import SlotCache
 from agents.rollout_buffer import PackedTexts
 
 Observations = PyTorchObs | PackedTexts
 ActionMasks = np.ndarray[Any, Any] | torch.Tensor | None
-
-MASKED_LOGIT = -1e8
-"""The logit of a token that is not allowed; sb3-contrib's value."""
 
 
 class TransformerCore(BasePolicy):
@@ -28,6 +26,7 @@ class TransformerCore(BasePolicy):
     `forward`, `predict` and, without gradient, `predict_values` decode with a cache and give what the plain forward
     pass gives; see `SlotCache` for why they always may. `forward` and `predict` have a cache each, so evaluation does
     not disturb a rollout. `evaluate_actions` and all else that has a gradient make a causal pass over the whole texts.
+    While `proposal` is set, `forward` draws from it and returns log-probabilities under it; see `Exploration`.
 
     Args:
         observation_space: Dict of `input_ids` and `attention_mask`, right padded, of texts with at least one token.
@@ -82,6 +81,7 @@ class TransformerCore(BasePolicy):
         self.optimizer = self.optimizer_class(self.parameters(), lr=lr_schedule(1), **self.optimizer_kwargs)  # type: ignore[call-arg]
         self._caches: dict[str, SlotCache] = {}
         self._weights: list[tuple[int, int]] = []
+        self.proposal: Proposal | None = None
         self.optimizer.register_step_post_hook(lambda *_: self.clear_cache())
 
     def forward(
@@ -89,7 +89,8 @@ class TransformerCore(BasePolicy):
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Returns actions (N,), values (N, 1) and the actions' log-probabilities (N,) at the ends of N texts."""
         hidden = self._last_hidden(obs, cache="rollout")
-        probabilities = torch.softmax(self._masked_logits(hidden, action_masks), dim=-1)
+        logits = self._masked_logits(hidden, action_masks)
+        probabilities = torch.softmax(logits, dim=-1) if self.proposal is None else self.proposal(logits)
         actions = probabilities.argmax(-1) if deterministic else sample(probabilities)
         log_prob = probabilities.gather(1, actions[:, None])[:, 0].log()
         return actions, self.backbone.values(hidden)[:, None], log_prob
@@ -197,7 +198,7 @@ class TransformerCore(BasePolicy):
         return self
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_caches": {}, "_weights": []}
+        return {**self.__dict__, "_caches": {}, "_weights": [], "proposal": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)  # type: ignore[no-untyped-call]

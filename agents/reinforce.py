@@ -21,6 +21,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from agents.backbone import Backbone
 from agents.baselines import MovingAverage, by_group, leave_one_out, mean_and_deviation, returns_to_go
 from agents.callbacks import ReturnsCallback
+from agents.exploration import Exploration
 from agents.policy import TransformerPolicy
 from agents.text_buffer import TextBuffer, Texts
 from textgym.correction.base import Correction
@@ -29,6 +30,7 @@ from textgym.types import FloatArray, IntArray
 
 Baseline = Literal["none", "moving_average", "value", "leave_one_out", "group_normalised"]
 FeedbackTerm = Literal["immediate", "to_go"]
+Importance = Literal["text", "token"]
 
 
 class REINFORCE(OnPolicyAlgorithm):
@@ -45,6 +47,11 @@ class REINFORCE(OnPolicyAlgorithm):
     A text that the end of a rollout cuts off is carried into the next one, and so is an unfinished group; what was
     written before is then from a policy some updates older, so let `n_steps` be at least as long as a text or a group.
     Both endings of a text count as its end, so nothing is bootstrapped.
+
+    Tokens may be drawn from a proposal q instead of pi, for exploration: flatter or sharper than pi (`temperature`), or
+    led by the hints of annotators (`guidance`); see `agents.exploration`. Then every advantage is weighed by
+    importance, rho_t = pi(a_t | s_t) / q(a_t | s_t), or the product of these over the text, which is the exact
+    correction; the weights are cut at `max_importance` and divided by their mean over the update's texts.
 
     Where the environment pays feedback, a text about which nothing was observed teaches nothing of it: it has no
     advantage, is left out of the baselines, and is not shown to the value head.
@@ -63,7 +70,12 @@ class REINFORCE(OnPolicyAlgorithm):
         group_size: how many texts share a prompt, for the last two; the environment's must be the same.
         average_rate: the weight of the newest texts in the moving average, in (0, 1].
         normalize_advantage: whether to shift and scale the advantages of an update to mean 0 and deviation 1.
-        ent_coef: the weight of the entropy, in units of reward per nat.
+        ent_coef: the weight of the entropy, in units of reward per nat; a number or a schedule, as `learning_rate`.
+        temperature: of the proposal, above 0; a number or a schedule.
+        guidance: the weight of annotators' hints in the proposal, in [0, 1); a number or a schedule.
+        importance: `"text"`, the product of the ratios of all tokens of the text: exact, but its variance grows with
+            the length; `"token"`, each token's own ratio: biased, since the rest of the text is taken as it was drawn.
+        max_importance: where the weights are cut, above 0.
         kl_coef: the weight of the divergence from the reference, in units of reward per nat.
         reference: a folder that `Backbone.save_pretrained` wrote; by default the policy as it is when `learn` begins.
         vf_coef: the weight of the value head's squared error.
@@ -92,7 +104,11 @@ class REINFORCE(OnPolicyAlgorithm):
         group_size: int = 1,
         average_rate: float = 0.1,
         normalize_advantage: bool = False,
-        ent_coef: float = 0.0,
+        ent_coef: float | Schedule = 0.0,
+        temperature: float | Schedule = 1.0,
+        guidance: float | Schedule = 0.0,
+        importance: Importance = "text",
+        max_importance: float = 10.0,
         kl_coef: float = 0.0,
         reference: str | Path | None = None,
         vf_coef: float = 0.5,
@@ -109,6 +125,7 @@ class REINFORCE(OnPolicyAlgorithm):
         for name, value, allowed in (
             ("baseline", baseline, get_args(Baseline)),
             ("feedback_term", feedback_term, get_args(FeedbackTerm)),
+            ("importance", importance, get_args(Importance)),
         ):
             if value not in allowed:
                 raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {value!r}")
@@ -117,6 +134,8 @@ class REINFORCE(OnPolicyAlgorithm):
                 raise ValueError(f"{name} must be at least {low}, got {number}")
         if not 0.0 <= gamma <= 1.0 or not 0.0 < average_rate <= 1.0:
             raise ValueError(f"gamma must be in [0, 1] and average_rate in (0, 1], got {gamma} and {average_rate}")
+        if max_importance <= 0:
+            raise ValueError(f"max_importance must be positive, got {max_importance}")
         if (baseline in ("leave_one_out", "group_normalised")) != (group_size > 1):
             raise ValueError(
                 "leave_one_out and group_normalised, and only they, need a group_size of at least 2, "
@@ -129,7 +148,7 @@ class REINFORCE(OnPolicyAlgorithm):
             n_steps=n_steps,
             gamma=gamma,
             gae_lambda=1.0,
-            ent_coef=ent_coef,
+            ent_coef=ent_coef(1.0) if callable(ent_coef) else ent_coef,
             vf_coef=vf_coef,
             max_grad_norm=max_grad_norm,
             use_sde=False,
@@ -149,6 +168,8 @@ class REINFORCE(OnPolicyAlgorithm):
         self.baseline, self.group_size = baseline, group_size
         self.moving_average = MovingAverage(average_rate)
         self.normalize_advantage = normalize_advantage
+        self.exploration = {"ent_coef": ent_coef, "temperature": temperature, "guidance": guidance}
+        self.importance, self.max_importance = importance, max_importance
         self.kl_coef, self.reference_folder = kl_coef, reference
         self.batch_size = batch_size
         self._n_updates = 0
@@ -214,7 +235,9 @@ class REINFORCE(OnPolicyAlgorithm):
     def _init_callback(self, callback: MaybeCallback, progress_bar: bool = False) -> BaseCallback:
         others = callback if isinstance(callback, list) else [callback]
         others = [other if isinstance(other, BaseCallback) else ConvertCallback(other) for other in others]
-        return super()._init_callback([ReturnsCallback(), *others], progress_bar)
+        exploration = Exploration(**self.exploration)
+        self._off_policy = exploration.off_policy
+        return super()._init_callback([ReturnsCallback(), exploration, *others], progress_bar)
 
     def collect_rollouts(
         self, env: VecEnv, callback: BaseCallback, rollout_buffer: RolloutBuffer, n_rollout_steps: int
@@ -226,8 +249,8 @@ class REINFORCE(OnPolicyAlgorithm):
         for _ in range(n_rollout_steps):
             observations = self._last_obs
             with torch.no_grad():
-                sampled, expected, _ = self.policy(obs_as_tensor(observations, self.device))  # type: ignore[arg-type]
-            actions, values = sampled.cpu().numpy(), expected.flatten().cpu().numpy()
+                drawn = self.policy(obs_as_tensor(observations, self.device))  # type: ignore[arg-type]
+            actions, values, log_probs = (part.flatten().cpu().numpy() for part in drawn)
             self._last_obs, rewards, dones, infos = env.step(actions)  # type: ignore[assignment]
             self._last_episode_starts = dones
             self.num_timesteps += env.num_envs
@@ -237,20 +260,44 @@ class REINFORCE(OnPolicyAlgorithm):
             self._update_info_buffer(infos, dones)
             feedback = np.array([info["corrected_reward"] for info in infos] if self.alpha else np.zeros(env.num_envs))
             seen = (rewards != 0) | [not self._pays_feedback or info["observed_mask"].any() for info in infos]
-            rollout_buffer.add(observations, actions, rewards, feedback, values, seen, dones)  # type: ignore[arg-type]
+            rollout_buffer.add(observations, actions, rewards, feedback, values, log_probs, seen, dones)  # type: ignore[arg-type]
         callback.update_locals(locals())
         callback.on_rollout_end()
         return True
 
-    def advantages(self, texts: Texts) -> tuple[FloatArray, FloatArray]:
-        """Returns Q_t + alpha f_t - b_t and the target Q_t + alpha f_t of each token; (N, T) each, zero in padding."""
+    def importance_weights(self, texts: Texts) -> FloatArray:
+        """Returns how much each token counts, (N, T): what `importance` says, or 1 where there is no proposal."""
+        if not self._off_policy:
+            return np.ones(texts.mask.shape)
+        log_ratios = np.zeros(texts.mask.shape)
+        for rows in _batches(texts, self.batch_size):
+            mask = torch.from_numpy(texts.mask[rows]).to(self.device)
+            with torch.no_grad():
+                chosen = self._score(texts, rows, mask)[-1].cpu().numpy()
+            part = np.zeros(mask.shape)
+            part[texts.mask[rows]] = chosen
+            log_ratios[rows] = part
+        log_ratios = (log_ratios - texts.log_probs) * texts.mask
+        if self.importance == "token":
+            return np.exp(np.minimum(log_ratios, np.log(self.max_importance)))
+        product = np.exp(np.minimum(log_ratios.sum(axis=1, keepdims=True), np.log(self.max_importance)))
+        weights: FloatArray = np.broadcast_to(product / product.mean(), texts.mask.shape)
+        return weights
+
+    def advantages(self, texts: Texts, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Returns w_t (Q_t + alpha f_t - b_t) and the target Q_t + alpha f_t of each token; (N, T), zero in padding.
+
+        Args:
+            texts: the texts.
+            weights: (N, T) how much each token counts, w_t.
+        """
         targets = returns_to_go(texts.rewards, self.gamma)
         feedback = texts.feedback if self.feedback_term == "immediate" else returns_to_go(texts.feedback, self.gamma)
         targets += self.alpha * feedback
         used, scale = texts.mask & texts.observed[:, None], np.ones(1)
         if self.baseline == "moving_average":
             baselines = np.broadcast_to(self.moving_average.get(targets.shape[1]), targets.shape)
-            self.moving_average.update(targets, used)  # the old average: the new one depends on these actions
+            self.moving_average.update(targets, used * weights)  # the old average: the new one depends on these actions
         elif self.group_size > 1:
             groups, observed = (
                 by_group(targets, texts.mask, self.group_size),
@@ -267,7 +314,10 @@ class REINFORCE(OnPolicyAlgorithm):
             baselines = texts.values if self.baseline == "value" else np.zeros_like(targets)
         advantages = (targets - baselines) / scale
         if self.normalize_advantage and used.any():
-            advantages = (advantages - advantages[used].mean()) / (advantages[used].std() + 1e-8)
+            advantages = weights * (advantages - np.average(advantages[used], weights=weights[used]))
+            advantages /= advantages[used].std() + 1e-8
+        else:
+            advantages = weights * advantages
         return advantages * used, targets * texts.mask
 
     def train(self) -> None:
@@ -277,7 +327,8 @@ class REINFORCE(OnPolicyAlgorithm):
             return
         self.policy.set_training_mode(True)
         self._update_learning_rate(self.policy.optimizer)
-        advantages, targets = self.advantages(texts)
+        weights = self.importance_weights(texts)
+        advantages, targets = self.advantages(texts, weights)
         self.policy.optimizer.zero_grad()
         sums = np.zeros(4)  # policy loss, value loss, entropy, divergence
         for rows in _batches(texts, self.batch_size):
@@ -285,7 +336,7 @@ class REINFORCE(OnPolicyAlgorithm):
             log_probs, reference, values, chosen = self._score(texts, rows, mask)  # (M, V) twice, (M,) twice
             advantage, target, seen = (
                 torch.from_numpy(part[rows]).to(self.device, torch.float32)[mask]
-                for part in (advantages, targets, texts.mask & texts.observed[:, None])
+                for part in (advantages, targets, weights * texts.observed[:, None])
             )
             probs = log_probs.exp()
             policy_loss = -(chosen * advantage).sum()

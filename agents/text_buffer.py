@@ -19,8 +19,8 @@ class Text(NamedTuple):
     Attributes:
         input_ids: (L,) what the agent saw before it wrote the last token.
         prompt_length: how many of them it saw before it wrote the first.
-        tokens: (6, T) for each token the place that it was written after, the token itself, its reward, its feedback,
-            the value that the policy expected, and 1 where it was paid something that was observed.
+        tokens: (7, T) for each token the place that it was written after, the token itself, its reward, its feedback,
+            the value that the policy expected, its log-probability, and 1 where it was paid something observed.
     """
 
     input_ids: IntArray
@@ -39,6 +39,7 @@ class Texts:
         rewards: (N, T) what the environment paid for each.
         feedback: (N, T) f_t, the feedback on each.
         values: (N, T) the return that the policy expected before each.
+        log_probs: (N, T) the log-probability of each under what it was drawn from.
         mask: (N, T) which places are in use.
         observed: (N,) about which texts anything was observed; nothing is known of the others' quality.
     """
@@ -49,6 +50,7 @@ class Texts:
     rewards: FloatArray
     feedback: FloatArray
     values: FloatArray
+    log_probs: FloatArray
     mask: BoolArray
     observed: BoolArray
 
@@ -78,7 +80,7 @@ class TextBuffer(RolloutBuffer):
     def reset(self) -> None:
         """Forgets all texts, the unfinished ones too."""
         (context_length,) = self.observation_space["input_ids"].shape  # type: ignore[index]
-        self._written = np.zeros((6, self.n_envs, context_length))
+        self._written = np.zeros((7, self.n_envs, context_length))
         self._counts = np.zeros(self.n_envs, np.int64)
         self._groups: list[list[Text]] = [[] for _ in range(self.n_envs)]
         self._finished: list[Text] = []
@@ -90,13 +92,14 @@ class TextBuffer(RolloutBuffer):
         rewards: FloatArray,
         feedback: FloatArray,
         values: FloatArray,
+        log_probs: FloatArray,
         observed: BoolArray,
         dones: BoolArray,
     ) -> None:
         """Adds one token for each row, (n,): what was seen before it, and what came of it."""
         lengths = observations["attention_mask"].sum(axis=1, dtype=np.int64)
         rows = np.arange(self.n_envs)
-        self._written[:, rows, self._counts] = lengths - 1, actions, rewards, feedback, values, observed
+        self._written[:, rows, self._counts] = lengths - 1, actions, rewards, feedback, values, log_probs, observed
         self._counts += 1
         for row in np.flatnonzero(dones):
             tokens = self._written[:, row, : self._counts[row]].copy()
@@ -116,12 +119,13 @@ class TextBuffer(RolloutBuffer):
             return None
         counts = np.array([text.tokens.shape[1] for text in self._finished])
         mask = np.arange(counts.max()) < counts[:, None]
-        tokens = np.zeros((6, *mask.shape))
+        tokens = np.zeros((7, *mask.shape))
         tokens[:, mask] = np.concatenate([text.tokens for text in self._finished], axis=1)
-        (positions, actions), (rewards, feedback, values, observed) = tokens[:2].astype(np.int64), tokens[2:]
+        positions, actions = tokens[:2].astype(np.int64)
+        rewards, feedback, values, log_probs, observed = tokens[2:]
         input_ids = np.stack([text.input_ids for text in self._finished])
         self._finished.clear()
-        return Texts(input_ids, positions, actions, rewards, feedback, values, mask, observed.any(axis=1))
+        return Texts(input_ids, positions, actions, rewards, feedback, values, log_probs, mask, observed.any(axis=1))
 
 
 def _same_prompt(one: Text, other: Text) -> bool:

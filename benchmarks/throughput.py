@@ -30,7 +30,7 @@ from torch.nn.functional import cross_entropy
 from transformers import DynamicCache
 
 import textgym
-from agents.backbone import Backbone
+from agents.backbone import Backbone, cache_argument
 from agents.policy import TransformerPolicy
 from agents.rollout_buffer import SequenceRolloutBuffer
 from agents.vec_env import make_vec_env
@@ -184,13 +184,14 @@ def plain_speed(rows: int, epochs: int) -> Callable[[], float]:
 def bare_speed(rows: int, epochs: int) -> Callable[[], float]:
     """Returns the same for the model alone: decoding with transformers' cache, then forward and backward passes."""
     lm = _backbone().lm
+    argument = cache_argument(lm)
     prompts = torch.randint(VOCABULARY, (rows, PROMPT_TOKENS), generator=torch.Generator().manual_seed(0))
 
     @torch.no_grad()
     def decode() -> torch.Tensor:
         cache, texts, newest = DynamicCache(), prompts, prompts
         for _ in range(NEW_TOKENS):
-            logits = lm(newest, past_key_values=cache, use_cache=True, logits_to_keep=1).logits[:, -1]
+            logits = lm(newest, use_cache=True, logits_to_keep=1, **{argument: cache}).logits[:, -1]
             newest = torch.multinomial(logits.softmax(dim=-1), 1)
             texts = torch.cat([texts, newest], dim=1)
         return texts

@@ -121,6 +121,15 @@ class TextEnv(gymnasium.Env[Observation, np.int64]):
         allowed: BoolArray = self.simulator.allowed_tokens()[0]
         return allowed
 
+    def hints(self) -> IntArray:
+        """Returns what the annotators who can show it would write next, (m,) tokens, -1 for none.
+
+        Raises:
+            ValueError: if no annotator of the feedback can; `demonstration` does.
+        """
+        hints: IntArray = self.simulator.hints()[0]
+        return hints
+
     def render(self) -> str | None:
         """Returns the prompt, the text and what the last token earned, with colours, if `render_mode` is "ansi"."""
         return render_ansi(self.simulator, 0, self._result) if self.render_mode == "ansi" else None

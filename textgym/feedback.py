@@ -187,6 +187,22 @@ class Feedback:
             clean_signals, observed_signals, mask, clean, observed_sum, corrected, weights, annotation, final
         )
 
+    def hints(self, state: Transition, address: Address) -> IntArray:
+        """Returns what all annotators who can show it would write next in n texts under way, (n, m), -1 for none.
+
+        Raises:
+            ValueError: if no annotator can, or what annotators are asked is limited by a budget.
+        """
+        shown = [hint for signal in self.signals if (hint := signal.hint(state, address)) is not None]
+        if not shown:
+            raise ValueError(
+                "no annotator of this environment can show what to write next: add one to the feedback, such as "
+                '{"name": "demonstration", "weight": 0}'
+            )
+        if self.asking is not None:
+            raise ValueError("hints are not for sale: an environment with a feedback_budget gives none")
+        return np.concatenate(shown, axis=1)
+
     def _score(self, views: Mapping[str, _View]) -> dict[int, FloatArray]:
         """Returns the scores of each metric on the texts of its timing."""
         scores: dict[int, FloatArray] = {}

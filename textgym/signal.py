@@ -148,11 +148,21 @@ class Signal:
             _, variance = _mean_and_variance(noisy)  # a corrector that leaves one value does not say how sure it is
         return Observed(value, variance, answered, about, said)
 
+    def hint(self, state: Transition, address: Address) -> IntArray | None:
+        """Returns what annotators would write next in n texts under way, (n, m), -1 for none; None if they can't."""
+        if self.annotator is None or not self.annotator.shows_tokens:
+            return None
+        return self.annotator.hint(state, address.of(self._path), self.readings)
+
+    @property
+    def _path(self) -> str:
+        return f"signal/{self.label}/annotator"
+
     def _ask(
         self, annotator: Annotator, quality: FloatArray, transition: Transition, address: Address
     ) -> tuple[FloatArray, IntArray, BoolArray, Arrays]:
         """Returns the readings, who gave them and which were given, (n, m) each, and all that was said."""
-        n, m, path = len(quality), self.readings, f"signal/{self.label}/annotator"
+        n, m, path = len(quality), self.readings, self._path
         who: IntArray = np.broadcast_to(np.arange(m), (n, m))
         if self.pool is not None:
             group = transition.group_size if annotator.needs_group else 1

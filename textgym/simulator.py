@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
@@ -247,6 +248,19 @@ class Simulator:
         nobody = np.zeros(self.num_rows, np.bool_)
         allowed = self.task.allowed_tokens(self._transition(self._all_rows, nobody, nobody[:0]))
         return allowed if allowed.flags.owndata and allowed.flags.writeable else allowed.copy()
+
+    def hints(self) -> IntArray:
+        """Returns what the annotators of each row who can show it would write next, (n, m), -1 for none.
+
+        A row whose text is finished has none.
+        """
+        rows = np.flatnonzero(self.running)
+        nobody = np.zeros(len(rows), np.bool_)
+        address = replace(self._address(rows, nobody), steps=self.steps[rows])  # that of the token to come
+        shown = self.feedback.hints(self._transition(rows, nobody, nobody[:0]), address)
+        hints = np.full((self.num_rows, shown.shape[1]), -1, np.int64)
+        hints[rows] = shown
+        return hints
 
     def get_state(self) -> dict[str, Any]:
         """Returns a copy of all that changes, so that `set_state` restores the rows exactly."""

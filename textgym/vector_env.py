@@ -119,6 +119,14 @@ class TextVectorEnv(VectorEnv[Observation, IntArray, np.ndarray[Any, Any]]):
         """Returns which tokens each row may write next, (n, V)."""
         return self.simulator.allowed_tokens()
 
+    def hints(self) -> IntArray:
+        """Returns what the annotators who can show it would write next in each row, (n, m) tokens, -1 for none.
+
+        Raises:
+            ValueError: if no annotator of the feedback can; `demonstration` does.
+        """
+        return self.simulator.hints()
+
     def render(self) -> tuple[str, ...] | None:
         """Returns each row's prompt, text and what its last token earned, if `render_mode` is "ansi"."""
         if self.render_mode is None:

@@ -92,7 +92,7 @@ def test_texts_do_not_depend_on_where_rollouts_end(group_size):
         actions, feedback, values = generator.integers(0, 6, 4), generator.random(4), generator.random(4)
         new, rewards, dones, _ = env.step(actions)
         for buffer in buffers:
-            buffer.add(observations, actions, rewards, feedback, values, np.ones_like(dones), dones)
+            buffer.add(observations, actions, rewards, feedback, values, np.zeros(4), np.ones_like(dones), dones)
         for row in range(4):
             unfinished[row].append((actions[row], rewards[row], feedback[row], values[row]))
             if dones[row]:
@@ -126,7 +126,7 @@ def test_a_group_that_a_reset_cuts_off_is_dropped():
     zeros, done, observations = np.zeros(1), np.ones(1, bool), env.reset()
     other = {**observations, "input_ids": observations["input_ids"] + 1}
     for observation, action in ((other, 5), (observations, 3), (observations, 4)):
-        buffer.add(observation, np.array([action]), zeros, zeros, zeros, np.ones_like(done), done)
+        buffer.add(observation, np.array([action]), zeros, zeros, zeros, zeros, np.ones_like(done), done)
     assert buffer.take().actions.tolist() == [[3], [4]]
 
 
@@ -299,7 +299,7 @@ def test_normalized_advantages_have_mean_0_and_deviation_1():
     model = make_model(rows=3, n_steps=20, normalize_advantage=True, baseline="none")
     model.collect_rollouts(model.env, begin(model), model.rollout_buffer, 20)
     texts = model.rollout_buffer.take()
-    advantages, _ = model.advantages(texts)
+    advantages, _ = model.advantages(texts, model.importance_weights(texts))
     assert advantages[texts.mask].mean() == pytest.approx(0.0, abs=1e-12)
     assert advantages[texts.mask].std() == pytest.approx(1.0, rel=1e-6)
     assert not advantages[~texts.mask].any()
@@ -327,8 +327,8 @@ def test_texts_about_which_nothing_was_observed_teach_nothing():
     seen = []
     train = model.advantages
 
-    def watch(texts):
-        seen.append((texts, *train(texts)))
+    def watch(texts, weights):
+        seen.append((texts, *train(texts, weights)))
         return seen[-1][1:]
 
     model.advantages = watch
@@ -336,7 +336,7 @@ def test_texts_about_which_nothing_was_observed_teach_nothing():
     texts, advantages, _ = seen[-1]
     assert 0 < texts.observed.mean() < 1
     model.moving_average.averages[:] = 0.5  # so that a text of which 0 was observed would have an advantage
-    advantages, _ = train(texts)
+    advantages, _ = train(texts, np.ones(texts.mask.shape))
     assert not advantages[~texts.observed].any()
     assert advantages[texts.observed].any()
 

@@ -78,6 +78,7 @@ class Annotator(Component, ABC):
         low: the lowest answer.
         high: the highest answer.
         outcomes: all numbers that an answer can be, ascending, where they are few; else None.
+        shows_tokens: whether the annotator can say before a token what to write, see `hint`.
     """
 
     cost: float = 1.0
@@ -90,6 +91,8 @@ class Annotator(Component, ABC):
     high: float = 1.0
     outcomes: FloatArray | None = None
 
+    shows_tokens: ClassVar[bool] = False
+
     def __init__(self, metric: Metric) -> None:
         if self.whole_texts and metric.timing != "episode":
             raise ValueError("it reads finished texts: the metric must not be one that scores every token")
@@ -98,3 +101,11 @@ class Annotator(Component, ABC):
     @abstractmethod
     def answer(self, question: Question) -> Answer:
         """Returns the answers; all chance comes from `question.address`."""
+
+    def hint(self, state: Transition, address: Address, readings: int) -> IntArray:
+        """Returns the token that each of m people would write next in n texts under way, (n, m), -1 for none.
+
+        The address is that of the token to come, so an annotator who answers about every token shows the same before
+        and after.
+        """
+        raise NotImplementedError

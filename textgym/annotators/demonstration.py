@@ -9,6 +9,7 @@ import numpy as np
 from textgym.annotators.base import Annotator, Answer, Question
 from textgym.metrics.base import Metric
 from textgym.metrics.parts.references import once_per_prompt_set
+from textgym.random import Address
 from textgym.tasks.base import PromptSet, Task
 from textgym.transition import Transition
 from textgym.types import FloatArray, IntArray, TokenArray
@@ -52,6 +53,7 @@ class Demonstration(Annotator):
 
     cost = 5.0
     default_metric = "token_match"
+    shows_tokens = True
 
     def __init__(self, metric: Metric, beta: float = 50.0, lapse: float = 0.0) -> None:
         super().__init__(metric)
@@ -70,7 +72,7 @@ class Demonstration(Annotator):
 
     def _show_token(self, question: Question) -> Answer:
         transition = question.transition
-        token = self._next_token(_before(transition), question.address.uniform(question.readings))
+        token = self.hint(_before(transition), question.address, question.readings)
         length, budget = transition.reference_lengths, transition.text_ids.shape[1]
         places = np.where(length > 0, length + 1, budget)  # a task without references may know the action values
         same = (token == transition.actions[:, None]) & (transition.steps < places)[:, None]
@@ -94,6 +96,9 @@ class Demonstration(Annotator):
             "demonstration_lengths": lengths.reshape(-1, readings),
         }
         return Answer(np.where(shown, same, np.nan).reshape(-1, readings), annotation)
+
+    def hint(self, state: Transition, address: Address, readings: int) -> IntArray:
+        return self._next_token(state, address.uniform(readings))
 
     def _next_token(self, state: Transition, draws: FloatArray) -> IntArray:
         """Returns m demonstrators' tokens for n states, (n, m), from as many draws in (0, 1)."""
