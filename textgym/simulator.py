@@ -13,7 +13,7 @@ from textgym.feedback import Feedback, spread
 from textgym.guard import Guard
 from textgym.random import Address, component_key, row_keys, uniform
 from textgym.tasks.making import check_names, make_task
-from textgym.transition import Transition
+from textgym.transition import Rows, Transition
 from textgym.types import BoolArray, FloatArray, IntArray, Spec
 
 RewardKind = Literal["feedback", "gold", "sum"]
@@ -148,7 +148,7 @@ class Simulator:
         width = self.prompt_set.prompt_ids.shape[1]
         self._samples[rows] = samples
         self.input_ids[rows, :width] = self.prompt_set.prompt_ids[samples]
-        self.input_ids[rows, width:] = self.vocabulary.pad_id
+        self.input_ids[rows, width : self.lengths[rows].max(initial=0)] = self.vocabulary.pad_id
         self.attention_mask[rows] = np.arange(self.context_length) < lengths[:, None]
         self.lengths[rows] = lengths
         self.steps[rows] = 0
@@ -237,7 +237,10 @@ class Simulator:
 
     def observation(self) -> dict[str, np.ndarray[Any, Any]]:
         """Returns a fresh observation of all rows."""
-        return {"input_ids": self.input_ids.copy(), "attention_mask": self.attention_mask.copy()}
+        used = int(self.lengths.max())  # of wide arrays, what is not used need not be touched
+        input_ids = _filled(self.input_ids.shape, self.vocabulary.pad_id)
+        input_ids[:, :used] = self.input_ids[:, :used]
+        return {"input_ids": input_ids, "attention_mask": self.attention_mask.copy()}
 
     def row_observation(self, row: int) -> dict[str, np.ndarray[Any, Any]]:
         """Returns a fresh observation of one row."""
@@ -294,7 +297,8 @@ class Simulator:
         """The record of rows (r,), of which some are `finished` (r,), some of these by an end token `stop` (f,)."""
         text_lengths = self.steps[rows]
         text_lengths[finished] -= stop
-        chosen = slice(None) if rows is self._all_rows else rows
+        everybody = rows is self._all_rows
+        chosen = slice(None) if everybody else rows
         return Transition(
             prompt_set=self.prompt_set,
             rows=rows,
@@ -302,9 +306,9 @@ class Simulator:
             episodes=self.episodes[chosen],
             steps=self.steps[chosen] - 1,
             actions=self.text_ids[rows, self.steps[rows] - 1],
-            input_ids=self.input_ids[chosen],
+            input_ids=self.input_ids if everybody else Rows(self.input_ids, rows),
             lengths=self.lengths[chosen],
-            text_ids=self.text_ids[chosen],
+            text_ids=self.text_ids if everybody else Rows(self.text_ids, rows),
             text_lengths=text_lengths,
             finished=finished,
             group_size=self.group_size,
@@ -320,10 +324,17 @@ class Simulator:
             start, end = self.lengths[row], self.lengths[row] + count
             if end + self.max_new_tokens - self.steps[row] > self.context_length:
                 raise ValueError(f"the replies of {type(self.task).__name__} exceed its max_reply_tokens")
+            if count and reply[count - 1] != self.vocabulary.separator_id:
+                raise ValueError(f"a reply of {type(self.task).__name__} must end with the separator")
             self.input_ids[row, start:end] = reply[:count]
             self.attention_mask[row, start:end] = 1
             self.lengths[row] = end
         return np.asarray(counts > 0)
+
+
+def _filled(shape: tuple[int, ...], token: int) -> IntArray:
+    """Returns an array of one token; the system hands out zeros without writing them."""
+    return np.full(shape, token, np.int64) if token else np.zeros(shape, np.int64)
 
 
 _PAID = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
 from functools import wraps
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -17,6 +17,39 @@ if TYPE_CHECKING:
 
 _Computed = TypeVar("_Computed")
 _Arguments = ParamSpec("_Arguments")
+
+
+class Rows(NamedTuple):
+    """Some rows (n,) of a wide array, not gathered yet."""
+
+    array: IntArray
+    places: IntArray
+
+    def part(self, places: IntArray | BoolArray) -> Rows:
+        """Returns some of the rows, by their place among these."""
+        return Rows(self.array, self.places[places])
+
+
+class _Gathered:
+    """A field that is given as an array or as `Rows` of one, which are gathered when they are first looked at.
+
+    Long texts make wide arrays, and a step looks at few of their rows.
+    """
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.key = f"_{name}"
+
+    def __get__(self, transition: Transition | None, owner: type) -> IntArray:
+        if transition is None:
+            raise AttributeError  # which tells the dataclass that there is no default
+        given = vars(transition)[self.key]
+        if isinstance(given, Rows):
+            given = vars(transition)[self.key] = given.array[given.places]
+        array: IntArray = given
+        return array
+
+    def __set__(self, transition: Transition, given: IntArray | Rows) -> None:
+        vars(transition)[self.key] = given
 
 
 @dataclass(frozen=True)
@@ -46,9 +79,9 @@ class Transition:
     episodes: IntArray
     steps: IntArray
     actions: IntArray
-    input_ids: IntArray
+    input_ids: _Gathered = _Gathered()
     lengths: IntArray
-    text_ids: IntArray
+    text_ids: _Gathered = _Gathered()
     text_lengths: IntArray
     finished: BoolArray
     group_size: int = 1
@@ -59,8 +92,11 @@ class Transition:
 
     def __getitem__(self, rows: IntArray | BoolArray) -> Transition:
         """Returns the record of some of the rows, by their place in this one, (r,)."""
-        arrays: dict[str, Any] = {k: value[rows] for k, value in vars(self).items() if isinstance(value, np.ndarray)}
-        return replace(self, **arrays)
+        parts: dict[str, Any] = {}
+        for name, value in vars(self).items():
+            if isinstance(value, Rows | np.ndarray):
+                parts[name.removeprefix("_")] = value.part(rows) if isinstance(value, Rows) else value[rows]
+        return replace(self, **parts)
 
     def only_finished(self) -> Transition:
         """Returns the record of the rows whose text is finished: the same one whenever it is asked for."""

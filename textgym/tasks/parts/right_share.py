@@ -46,7 +46,7 @@ def random_right_share(vocabulary: Vocabulary, length: int) -> float:
 
 def right_places(transition: Transition, length: int) -> IntArray:
     """Returns how many tokens stand in their right place, (n,)."""
-    width = min(length, transition.text_ids.shape[1])
+    width = min(length, int(transition.text_lengths.max(initial=0)))
     same = transition.text_ids[:, :width] == transition.reference_ids[:, :width]
-    right: IntArray = (same & transition.text_mask[:, :width]).sum(axis=1)
+    right: IntArray = (same & (np.arange(width) < transition.text_lengths[:, None])).sum(axis=1)
     return right
