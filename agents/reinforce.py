@@ -15,7 +15,7 @@ from stable_baselines3.common.buffers import RolloutBuffer
 from stable_baselines3.common.callbacks import BaseCallback, ConvertCallback
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback, Schedule
-from stable_baselines3.common.utils import obs_as_tensor
+from stable_baselines3.common.utils import LinearSchedule, obs_as_tensor
 from stable_baselines3.common.vec_env import VecEnv
 
 from agents.backbone import Backbone
@@ -70,7 +70,8 @@ class REINFORCE(OnPolicyAlgorithm):
         group_size: how many texts share a prompt, for the last two; the environment's must be the same.
         average_rate: the weight of the newest texts in the moving average, in (0, 1].
         normalize_advantage: whether to shift and scale the advantages of an update to mean 0 and deviation 1.
-        ent_coef: the weight of the entropy, in units of reward per nat; a number or a schedule, as `learning_rate`.
+        ent_coef: the weight of the entropy, in units of reward per nat; a number or a schedule, as `learning_rate`. The
+            default falls to 0: without it, fresh policies settle on the first texts that earn something.
         temperature: of the proposal, above 0; a number or a schedule.
         guidance: the weight of annotators' hints in the proposal, in [0, 1); a number or a schedule.
         importance: `"text"`, the product of the ratios of all tokens of the text: exact, but its variance grows with
@@ -96,7 +97,7 @@ class REINFORCE(OnPolicyAlgorithm):
         policy: str | type[TransformerPolicy],
         env: GymEnv | str,
         learning_rate: float | Schedule = 1e-3,
-        n_steps: int = 32,
+        n_steps: int = 16,
         gamma: float = 1.0,
         alpha: float = 0.0,
         feedback_term: FeedbackTerm = "immediate",
@@ -104,7 +105,7 @@ class REINFORCE(OnPolicyAlgorithm):
         group_size: int = 1,
         average_rate: float = 0.1,
         normalize_advantage: bool = False,
-        ent_coef: float | Schedule = 0.0,
+        ent_coef: float | Schedule = LinearSchedule(0.02, 0.0, 1.0),  # noqa: B008 - it never changes
         temperature: float | Schedule = 1.0,
         guidance: float | Schedule = 0.0,
         importance: Importance = "text",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -55,12 +55,12 @@ def nice_ticks(low: float, high: float, count: int = 5) -> list[float]:
     return [round(number * step, 12) for number in range(first, max(last, first + 1) + 1)]
 
 
-def learning_curves(curves: Sequence[Curve], *, level: float | None, ticks: Sequence[float], title: str) -> str:
-    """Returns a line chart: each seed thin, their mean bold with its name at the end, the warm start dashed.
+def learning_curves(curves: Sequence[Curve], *, levels: Mapping[str, float], ticks: Sequence[float], title: str) -> str:
+    """Returns a line chart: each seed thin, their mean bold with its name at the end, known levels dashed.
 
     Args:
         curves: one measure of several learners; the order picks their colours.
-        level: the warm start's value, if it is known.
+        levels: values to compare with, by name, such as that of the warm start.
         ticks: the marks of the vertical axis, lowest first, which span it; see `nice_ticks`.
         title: what the chart shows, for screen readers.
     """
@@ -81,18 +81,17 @@ def learning_curves(curves: Sequence[Curve], *, level: float | None, ticks: Sequ
     named = [(x(tick), HEIGHT - BOTTOM + 16, thousands(tick)) for tick in tokens]
     named.append(((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 3, "tokens written"))
     marks += [f'<text class="tick" x="{at:.1f}" y="{y}" text-anchor="middle">{text}</text>' for at, y, text in named]
-    if level is not None:
-        marks.append(f'<path class="level" d="M{LEFT} {y(level):.1f}H{WIDTH - RIGHT}"/>')
-    labels = [("level", "warm start", y(level))] if level is not None else []  # class, text, height
+    marks += [f'<path class="level" d="M{LEFT} {y(level):.1f}H{WIDTH - RIGHT}"/>' for level in levels.values()]
+    labels = [("level", name, y(level)) for name, level in levels.items()]  # class, text, height
     for number, curve in enumerate(curves):
         at = [x(float(value)) for value in curve.tokens]
         mean = curve.seeds.mean(axis=0)
-        marks += [f'<path class="seed s{number}" d="{_path(at, map(y, values.tolist()))}"/>' for values in curve.seeds]
-        marks.append(f'<path class="mean s{number}" d="{_path(at, map(y, mean.tolist()))}"/>')
+        marks += [f'<path class="seed s{number}" d="{path(at, map(y, values.tolist()))}"/>' for values in curve.seeds]
+        marks.append(f'<path class="mean s{number}" d="{path(at, map(y, mean.tolist()))}"/>')
         labels.append((f"s{number}", curve.learner, y(float(mean[-1]))))
     for (kind, text, _), height in zip(labels, _apart([height for *_, height in labels]), strict=True):
         marks.append(f'<text class="label {kind}" x="{WIDTH - RIGHT + 7}" y="{height + 4:.1f}">{escape(text)}</text>')
-    return _svg(WIDTH, HEIGHT, title, marks)
+    return svg(WIDTH, HEIGHT, title, marks)
 
 
 def response_chart(response: Response, *, title: str, across: str) -> str:
@@ -123,12 +122,12 @@ def response_chart(response: Response, *, title: str, across: str) -> str:
     marks += [f'<text class="tick" x="{at:.1f}" y="{y}" text-anchor="middle">{text}</text>' for at, y, text in named]
     agree = [max(across_ticks[0], ticks[0]), min(across_ticks[-1], ticks[-1])]
     if agree[0] < agree[1]:
-        marks.append(f'<path class="agree" d="{_path(map(x, agree), map(y, agree))}"/>')
+        marks.append(f'<path class="agree" d="{path(map(x, agree), map(y, agree))}"/>')
     at = [x(float(value)) for value in response.truth]
     there, back = (list(map(y, values.tolist())) for values in (response.low, response.high))
-    marks.append(f'<path class="band s0" d="{_path([*at, *reversed(at)], [*there, *reversed(back)])}Z"/>')
-    marks.append(f'<path class="mean s0" d="{_path(at, map(y, response.mean.tolist()))}"/>')
-    return _svg(WIDTH, HEIGHT, title, marks)
+    marks.append(f'<path class="band s0" d="{path([*at, *reversed(at)], [*there, *reversed(back)])}Z"/>')
+    marks.append(f'<path class="mean s0" d="{path(at, map(y, response.mean.tolist()))}"/>')
+    return svg(WIDTH, HEIGHT, title, marks)
 
 
 def interval_strip(interval: Interval, *, low: float, high: float, level: float | None, colour: str) -> str:
@@ -143,7 +142,7 @@ def interval_strip(interval: Interval, *, low: float, high: float, level: float 
         marks.append(f'<path class="level" d="M{x(level):.1f} 0V{height}"/>')
     marks.append(f'<path class="mean {colour}" d="M{x(interval.low):.1f} {height / 2}H{x(interval.high):.1f}"/>')
     marks.append(f'<circle class="dot {colour}" cx="{x(interval.estimate):.1f}" cy="{height / 2}" r="3.5"/>')
-    return _svg(width, height, str(interval), marks)
+    return svg(width, height, str(interval), marks)
 
 
 def thousands(tokens: float) -> str:
@@ -163,7 +162,8 @@ def _apart(heights: Sequence[float]) -> list[float]:
     return placed
 
 
-def _path(xs: Iterable[float], ys: Iterable[float]) -> str:
+def path(xs: Iterable[float], ys: Iterable[float]) -> str:
+    """Returns the data of an SVG path through some points."""
     return "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in zip(xs, ys, strict=True))
 
 
@@ -173,6 +173,7 @@ def _number(value: float, ticks: Sequence[float]) -> str:
     return f"{value:.{decimals}f}".replace("-", "\N{MINUS SIGN}")
 
 
-def _svg(width: float, height: float, title: str, marks: Sequence[str]) -> str:
+def svg(width: float, height: float, title: str, marks: Sequence[str]) -> str:
+    """Returns a chart of marks, with its title for screen readers."""
     label = escape(title, quote=True)
     return f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{label}">{"".join(marks)}</svg>'

@@ -1,4 +1,4 @@
-"""The command line: `textgym list|show|profile|train|evaluate|benchmark|report`.
+"""The command line: `textgym list|play|show|profile|train|evaluate|benchmark|report`.
 
 Torch and the learners are imported inside the commands that need them, so that the others answer at once.
 """
@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -35,6 +36,7 @@ class Algorithm(StrEnum):
     """What `train` can train with."""
 
     ppo = "ppo"
+    maskable_ppo = "maskable_ppo"
     reinforce = "reinforce"
 
 
@@ -42,6 +44,7 @@ class Suite(StrEnum):
     """What `benchmark` can run."""
 
     docstring = "docstring"
+    diagnostics = "diagnostics"
 
 
 class Drawn(StrEnum):
@@ -162,11 +165,34 @@ def profile(
             raise ValueError("give either --feedback or --everything")
         env_kwargs = all_signals(env_id) if everything else {}
         if feedback is not None:
-            try:
-                env_kwargs["feedback"] = json.loads(feedback)
-            except json.JSONDecodeError as error:
-                raise ValueError(f"--feedback must be JSON, got {feedback!r}: {error}") from error
+            env_kwargs["feedback"] = _signals(feedback)
         profile.print_profile(profile.profile(_known(env_id), rows=rows, steps=steps, **env_kwargs), Console())
+
+
+def _signals(feedback: str) -> Any:
+    """Returns what the option --feedback says."""
+    try:
+        return json.loads(feedback)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"--feedback must be JSON, got {feedback!r}: {error}") from error
+
+
+@app.command()
+def play(
+    env_id: EnvId,
+    difficulty: Annotated[str | None, typer.Option(help="A preset: easy, medium or hard.")] = None,
+    split: Annotated[Split, typer.Option(help="The split whose prompts are shown.")] = Split.train,
+    seed: Annotated[int, typer.Option(min=0, help="The seed of all chance.")] = 0,
+    sample: Annotated[int | None, typer.Option(min=0, help="The number of the first prompt; default random.")] = None,
+    feedback: Annotated[str | None, typer.Option(metavar="JSON", help="The signals; default the task's own.")] = None,
+) -> None:
+    """Write texts yourself, word by word, and see what they earn."""
+    with _plain_errors():
+        from benchmarks import play
+
+        signals = None if feedback is None else _signals(feedback)
+        env_kwargs = {"difficulty": difficulty, "split": split.value, "feedback": signals}
+        play.play(_known(env_id), seed=seed, sample=sample, **env_kwargs)
 
 
 @app.command()
@@ -262,11 +288,12 @@ def benchmark(
 ) -> None:
     """Run an experiment and write its report; what is finished is not run again."""
     with _plain_errors():
-        from benchmarks.suites import docstring
-
-        settings = docstring.quick(docstring.Settings()) if quick else docstring.Settings()
+        experiment = import_module(f"benchmarks.suites.{suite.value}")
+        settings = experiment.Settings()
+        if quick:
+            settings = experiment.quick(settings)
         folder = out or Path("runs") / (suite.value + ("-quick" if quick else ""))
-        failed = docstring.run(folder, settings=settings, jobs=jobs, console=Console())
+        failed = experiment.run(folder, settings=settings, jobs=jobs, console=Console())
     if failed:
         print(f"textgym: failed: {', '.join(failed)}; the same command runs them again", file=sys.stderr)
         raise typer.Exit(1)
@@ -280,7 +307,14 @@ def report(
     with _plain_errors():
         from benchmarks.page import write_page
         from benchmarks.report import gather, print_table
+        from benchmarks.scores import PROFILE, gather_scores, print_scores
+        from benchmarks.scores_page import write_scores_page
 
-        path = write_page(folder)
-        print_table(gather(folder), Console())
+        if (folder / PROFILE).exists():
+            profile = gather_scores(folder)
+            print_scores(profile, Console())
+            path = write_scores_page(profile, folder)
+        else:
+            path = write_page(folder)
+            print_table(gather(folder), Console())
         print(f"report: {path}")

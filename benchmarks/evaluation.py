@@ -132,8 +132,8 @@ def evaluate(
         fingerprint=simulator.task.fingerprint,
         texts=texts,
         prompts=[vocabulary.decode(ids[:length].tolist()) for ids, length in prompts],
-        references=[vocabulary.decode(ids[:length].tolist()) for ids, length in references],
-        written=[vocabulary.decode(tokens) for tokens in texts.tokens],
+        references=[simulator.task.decode_text(ids[:length].tolist()) for ids, length in references],
+        written=[simulator.task.decode_text(tokens) for tokens in texts.tokens],
         seed=seed,
     )
 

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sb3_contrib import MaskablePPO
 from stable_baselines3 import PPO
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback, CallbackList
 from stable_baselines3.common.logger import configure
+from stable_baselines3.common.utils import LinearSchedule
 
 from agents.callbacks import ReturnsCallback, StopOnNonFinite
-from agents.policy import TransformerPolicy
+from agents.exploration import Exploration
+from agents.policy import MaskableTransformerPolicy, TransformerCore, TransformerPolicy
 from agents.reinforce import REINFORCE
-from agents.rollout_buffer import SequenceRolloutBuffer
+from agents.rollout_buffer import MaskableSequenceRolloutBuffer, SequenceRolloutBuffer
 from agents.vec_env import make_vec_env
 from benchmarks.attribution import attribute
 from benchmarks.evaluation import Evaluation, make_env
@@ -24,16 +28,30 @@ from benchmarks.results import RunFolder
 MODEL = "model"
 """The folder of a run in which its language model and value head are kept."""
 
-PPO_DEFAULTS = {"gamma": 1.0, "n_steps": 64, "batch_size": 1024, "n_epochs": 4}
-"""What suits short texts better than Stable-Baselines3's own defaults, which are for long episodes of few rows."""
+_PPO = {
+    "gamma": 1.0, "n_steps": 32, "batch_size": 512, "n_epochs": 4, "learning_rate": [1e-3, 0.0],
+    "ent_coef": [0.02, 0.0],
+}  # fmt: skip
+DEFAULTS: dict[str, dict[str, Any]] = {"ppo": _PPO, "maskable_ppo": _PPO, "reinforce": {"learning_rate": 2e-3}}
+"""What suits fresh policies and short texts better than the algorithms' own defaults; [start, end] is a schedule."""
 
 LEARNERS: dict[str, Callable[..., BaseAlgorithm]] = {
-    "ppo": lambda env, **settings: PPO(
-        TransformerPolicy, env, rollout_buffer_class=SequenceRolloutBuffer, **{**PPO_DEFAULTS, **settings}
-    ),
-    "reinforce": lambda env, **settings: REINFORCE(TransformerPolicy, env, **settings),
+    "ppo": partial(PPO, TransformerPolicy, rollout_buffer_class=SequenceRolloutBuffer),
+    "maskable_ppo": partial(MaskablePPO, MaskableTransformerPolicy, rollout_buffer_class=MaskableSequenceRolloutBuffer),
+    "reinforce": partial(REINFORCE, TransformerPolicy),
 }
-TITLES = {"ppo": "PPO", "reinforce": "REINFORCE"}
+TITLES = {"ppo": "PPO", "maskable_ppo": "MaskablePPO", "reinforce": "REINFORCE"}
+
+EXPLORATION = ("ent_coef", "temperature", "guidance")
+"""The settings that may be scheduled for every learner."""
+
+
+def _scheduled(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns settings in which [start, end] has become a schedule that goes linearly from the one to the other."""
+    return {
+        name: LinearSchedule(value[0], value[1], end_fraction=1.0) if isinstance(value, list) else value
+        for name, value in settings.items()
+    }
 
 
 def make_policy(env_id: str, model: str | Path | Mapping[str, Any] | None, **env_kwargs: Any) -> TransformerPolicy:
@@ -68,7 +86,8 @@ def train(
         seed: the seed of the learner and of the environment's rows.
         model: the model to begin with: a folder, a configuration, or None for a small fresh one.
         rows: how many texts are written at a time.
-        settings: the learner's further arguments.
+        settings: the learner's further arguments; [start, end] is a linear schedule of a number. `ent_coef`,
+            `temperature` and `guidance` may be scheduled for every learner.
         env_kwargs: the environment's further arguments.
         tell: takes the share that is done, in [0, 1].
 
@@ -81,10 +100,14 @@ def train(
         raise ValueError(f"tokens and rows must be at least 1, got tokens={tokens}, rows={rows}")
     env = make_vec_env(env_id, n_envs=rows, seed=seed, **(env_kwargs or {}))
     start = str(model) if isinstance(model, Path) else model
-    algorithm = LEARNERS[learner](env, seed=seed, policy_kwargs={"model": start}, **(settings or {}))
+    arguments = _scheduled({**DEFAULTS[learner], **(settings or {})})
+    callbacks: list[BaseCallback] = [ReturnsCallback(folder.log), StopOnNonFinite(), _Teller(tell)]
+    if learner != "reinforce":  # which sees to its exploration itself
+        callbacks.append(Exploration(**{name: arguments.pop(name) for name in EXPLORATION if name in arguments}))
+    algorithm = LEARNERS[learner](env=env, seed=seed, policy_kwargs={"model": start}, **arguments)
     algorithm.set_logger(configure(str(folder.tensorboard), ["tensorboard"]))
-    algorithm.learn(tokens, callback=CallbackList([ReturnsCallback(folder.log), StopOnNonFinite(), _Teller(tell)]))
-    assert isinstance(algorithm.policy, TransformerPolicy)
+    algorithm.learn(tokens, callback=CallbackList(callbacks))
+    assert isinstance(algorithm.policy, TransformerCore)
     algorithm.policy.backbone.save_pretrained(folder.path / MODEL)
     env.close()
     return algorithm

@@ -50,13 +50,18 @@ def render(report: Report) -> str:
         _learning(report) if report.curves else "",
         feedback_section(report.responses) if report.responses else "",
         _texts(report) if report.samples else "",
-        _foot(report.foot),
+        settings_section(report.foot),
     ]
+    return document(report.title, parts)
+
+
+def document(title: str, parts: Sequence[str]) -> str:
+    """Returns a whole page of some parts, with all that it needs inside."""
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         '<meta name="color-scheme" content="light dark">'
-        f"<title>{escape(report.title)}</title><style>{COLOURS}{PAGE}{CHARTS}</style></head>"
+        f"<title>{escape(title)}</title><style>{COLOURS}{PAGE}{CHARTS}</style></head>"
         f"<body><main>{''.join(parts)}</main></body></html>\n"
     )
 
@@ -133,7 +138,8 @@ def _charts(report: Report) -> list[tuple[str, str, str]]:
     for name, curves in report.curves.items():
         title, what = EXPLAINED[name]
         ticks = shared if name in paid else _ticks(report, [name])
-        chart = learning_curves(curves, level=report.levels.get(name), ticks=ticks, title=f"{title} against tokens")
+        levels = {"warm start": report.levels[name]} if name in report.levels else {}
+        chart = learning_curves(curves, levels=levels, ticks=ticks, title=f"{title} against tokens")
         charts.append((title, what, chart))
     return charts
 
@@ -192,7 +198,8 @@ def _text(text: ScoredText, top: float) -> str:
     return f'<dt>{escape(text.policy)}</dt><dd><p class="text">{written}</p><span class="quiet">{values}</span></dd>'
 
 
-def _foot(foot: Mapping[str, Mapping[str, Any]]) -> str:
+def settings_section(foot: Mapping[str, Mapping[str, Any]]) -> str:
+    """Returns the foot of a page: settings and versions, as titled groups of names and values."""
     groups = []
     for title, values in foot.items():
         rows = "".join(f"<dt>{escape(name)}</dt><dd>{escape(str(value))}</dd>" for name, value in values.items())

@@ -45,6 +45,9 @@ td b + .quiet { display: block; line-height: 1.2; }
 .panels { display: grid; grid-template-columns: repeat(auto-fit, minmax(280px, 1fr)); gap: 28px 32px; }
 figure { margin: 0; }
 .response { max-width: 340px; }
+.wide { grid-template-columns: repeat(auto-fit, minmax(340px, 1fr)); }
+.colours { display: flex; flex-wrap: wrap; gap: .3rem 1.4rem; margin: 0 0 1rem; font-size: .875rem; font-weight: 600; }
+.colours .key { margin-right: .45em; }
 figcaption { font-size: .875rem; color: var(--quiet); margin-bottom: .5rem; }
 figcaption b { color: var(--ink); display: block; font-size: .9375rem; }
 svg { display: block; width: 100%; height: auto; font: 12px system-ui, sans-serif; overflow: visible; }
@@ -96,6 +99,9 @@ path.band { fill: var(--c); opacity: .16; }
 path.agree { stroke: var(--quiet); stroke-width: 1; stroke-dasharray: 1 4; }
 path.level { stroke: var(--c); stroke-width: 1.25; stroke-dasharray: 4 4; stroke-linecap: butt; }
 circle.dot { fill: var(--c); }
+circle.corner { fill: var(--quiet); }
+rect.bar { fill: var(--c); }
+path.whisker { stroke: var(--ink); stroke-width: 1.25; opacity: .75; stroke-linecap: butt; }
 text.tick { fill: var(--quiet); font-size: 11px; }
 text.label { fill: var(--c); font-weight: 600; font-size: 11.5px; }
 text.label.level { font-weight: 400; }

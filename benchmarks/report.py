@@ -9,7 +9,7 @@ metrics have `timesteps`, in tokens, and the mean returns of the texts finished 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -144,11 +144,11 @@ def gather(folder: str | Path) -> Report:
         baseline=settings["baseline"],
         prompts=max((returns[MEASURES[0]].shape[1] for returns in evaluations.values()), default=0),
         rows=compare(evaluations, settings["baseline"]),
-        curves=_curves(policies),
+        curves=curves_of(policies),
         levels=baseline.get("train_level", {}),
         samples=_samples({policy: results[own[0].path] for policy, own in policies.items()}),
         responses=shared_responses(configs),
-        foot=_foot(configs, fingerprints[0]),
+        foot=foot_of(configs, fingerprints[0]),
     )
 
 
@@ -220,7 +220,8 @@ def _stacked(results: Sequence[dict[str, Any]], measure: str) -> FloatArray:
     return np.array(returns, np.float64)
 
 
-def _curves(policies: dict[str, list[RunFolder]]) -> dict[str, list[Curve]]:
+def curves_of(policies: Mapping[str, Sequence[RunFolder]]) -> dict[str, list[Curve]]:
+    """Returns for each measure what the texts of each learner were worth while it learnt."""
     curves: dict[str, list[Curve]] = {}
     for policy, runs in policies.items():
         records = [run.metrics() for run in runs]
@@ -246,10 +247,12 @@ def _samples(results: dict[str, dict[str, Any]]) -> list[Sample]:
     return list(samples.values())
 
 
-def _foot(configs: Sequence[dict[str, Any]], fingerprint: str) -> dict[str, dict[str, Any]]:
+def foot_of(configs: Sequence[dict[str, Any]], fingerprint: str | None = None) -> dict[str, dict[str, Any]]:
     """Groups what was run: the environments and the corpus, the settings of each policy, and the versions."""
     env_ids = sorted({str(config["env_id"]) for config in configs if "env_id" in config})
-    foot: dict[str, dict[str, Any]] = {"Environment": {"id": ", ".join(env_ids), "corpus fingerprint": fingerprint}}
+    foot: dict[str, dict[str, Any]] = {"Environment": {"id": ", ".join(env_ids)}}
+    if fingerprint is not None:
+        foot["Environment"]["corpus fingerprint"] = fingerprint
     for config in configs:
         settings = config.get("settings", {})
         foot.setdefault(

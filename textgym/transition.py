@@ -79,11 +79,11 @@ class Transition:
     episodes: IntArray
     steps: IntArray
     actions: IntArray
-    input_ids: _Gathered = _Gathered()
-    lengths: IntArray
+    input_ids: _Gathered = _Gathered()  # no default, although mypy takes it for one
+    lengths: IntArray  # type: ignore[misc]
     text_ids: _Gathered = _Gathered()
-    text_lengths: IntArray
-    finished: BoolArray
+    text_lengths: IntArray  # type: ignore[misc]
+    finished: BoolArray  # type: ignore[misc]
     group_size: int = 1
     _computed: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 

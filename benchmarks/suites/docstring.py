@@ -63,11 +63,11 @@ class Settings:
         default_factory=lambda: {
             "ppo": {
                 "learning_rate": 2e-4, "n_steps": 80, "batch_size": 2560, "n_epochs": 4, "gae_lambda": 1.0,
-                "vf_coef": 0.1,
+                "vf_coef": 0.1, "ent_coef": 0.0,
             },
             "reinforce": {
                 "learning_rate": 3e-4, "n_steps": 40, "baseline": "value", "normalize_advantage": True,
-                "kl_coef": 0.005,
+                "kl_coef": 0.005, "ent_coef": 0.0,
             },
         }
     )  # fmt: skip

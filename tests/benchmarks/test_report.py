@@ -156,7 +156,7 @@ def test_seeds_of_other_lengths_meet_on_one_grid() -> None:
 
 def test_a_chart_puts_values_where_the_axis_says() -> None:
     curve = Curve("PPO", np.array([0.0, 100.0]), np.array([[0.0, 1.0]]))
-    chart = learning_curves([curve], level=0.5, ticks=[0.0, 0.5, 1.0], title="x < y")
+    chart = learning_curves([curve], levels={"warm start": 0.5}, ticks=[0.0, 0.5, 1.0], title="x < y")
     assert 'd="M34.0 216.0L272.0 10.0"' in chart
     assert '<path class="level" d="M34 113.0H272"/>' in chart
     assert 'aria-label="x &lt; y"' in chart

@@ -1,0 +1,127 @@
+"""The page of a suite of problems: how far each policy came on each, as a radar, bars, a table and learning curves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+
+from benchmarks.charts import Curve, learning_curves, nice_ticks
+from benchmarks.page import EXPLAINED, document, settings_section
+from benchmarks.profile_charts import bars, front_chart, radar
+from benchmarks.scores import MASTERED, Problem, Profile, markdown, table_of, unmastered
+
+
+def write_scores_page(profile: Profile, folder: str | Path) -> Path:
+    """Writes a profile to `report.html` in a folder, its table to `scores.md`, and returns the page's path."""
+    path = Path(folder) / "report.html"
+    path.write_text(render(profile), encoding="utf-8")
+    path.with_name("scores.md").write_text(markdown(profile), encoding="utf-8")
+    return path
+
+
+def render(profile: Profile) -> str:
+    """Returns the page."""
+    learnable = [problem for problem in profile.problems if not problem.predicted]
+    others = [problem for problem in profile.problems if problem.predicted]
+    verdict = unmastered(profile) or [f"Every learner masters every problem: at least {MASTERED} of the way."]
+    parts = [
+        f"<header><h1>{escape(profile.title)}</h1><p>{escape(profile.introduction)}</p></header>",
+        f'<p class="verdict">{"<br>".join(map(escape, verdict))}</p>' if learnable else "",
+        _profile(profile),
+        _table(profile),
+        _curves("While learning", learnable, profile.policies) if learnable else "",
+        _predicted(others, profile.policies) if others else "",
+        settings_section(profile.foot),
+    ]
+    return document(profile.title, parts)
+
+
+def _colours(policies: Sequence[str]) -> str:
+    keys = (f'<span><i class="key s{number}"></i>{escape(policy)}</span>' for number, policy in enumerate(policies))
+    return f'<div class="colours">{"".join(keys)}</div>'
+
+
+def _profile(profile: Profile) -> str:
+    names = [problem.name for problem in profile.problems]
+    rows = {
+        problem.name: {policy: problem.interval(policy) for policy in profile.policies if policy in problem.scores}
+        for problem in profile.problems
+    }
+    around = {
+        policy: [rows[name][policy].estimate if policy in rows[name] else None for name in names]
+        for policy in profile.policies
+    }
+    charts = [radar(names, around, title="scores of all problems, from the centre (random) to the rim (optimal)")]
+    charts.append(bars(rows, profile.policies, title="scores of all problems, with 95 % intervals"))
+    figures = "".join(f"<figure>{chart}</figure>" for chart in charts)
+    return (
+        f'<section><h2>Profile</h2>{_colours(profile.policies)}<div class="panels wide">{figures}</div>'
+        '<p class="note">The share of the way from random tokens (centre, 0) to the optimum (rim, 1), in gold, on test '
+        "prompts. Whiskers: 95&nbsp;% bootstrap intervals over seeds.</p></section>"
+    )
+
+
+def _table(profile: Profile) -> str:
+    head, *rows = table_of(profile)
+    body = [
+        "<tr>"
+        + f'<th scope="row">{escape(row[0])}</th>'
+        + "".join(f"<td>{escape(cell)}</td>" for cell in row[1:])
+        + "</tr>"
+        for row in rows
+    ]
+    columns = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
+    starred = any(problem.predicted for problem in profile.problems)
+    note = '<p class="note">* paid feedback that misleads or conflicts: see below for what theory says.</p>'
+    return (
+        f'<section><h2>Scores</h2><div class="scroll"><table><thead><tr>{columns}</tr></thead>'
+        f"<tbody>{''.join(body)}</tbody></table></div>{note if starred else ''}</section>"
+    )
+
+
+def _curves(title: str, problems: Sequence[Problem], policies: Sequence[str]) -> str:
+    figures = []
+    for problem in problems:
+        curves = problem.curves.get("gold_return", [])
+        if curves:
+            levels = {"optimum": problem.optimal_return, "random": problem.random_return}
+            chart = learning_curves(curves, levels=levels, ticks=_ticks(curves, *levels.values()), title=problem.name)
+            caption = f"<b>{escape(problem.name)}</b> {escape(problem.question)}; {escape(problem.swept)}"
+            figures.append(f"<figure><figcaption>{caption}</figcaption>{chart}</figure>")
+    return (
+        f'<section><h2>{title}</h2><div class="panels">{"".join(figures)}</div>'
+        '<p class="note">Mean gold of the texts written on the train split since the point before. Thin: one seed. '
+        "Bold: their mean.</p></section>"
+    )
+
+
+def _predicted(problems: Sequence[Problem], policies: Sequence[str]) -> str:
+    parts = []
+    for problem in problems:
+        figures = []
+        for measure in ("gold_return", "clean_return"):
+            curves = problem.curves.get(measure, [])
+            if curves:
+                levels = {}
+                if measure == "gold_return" and problem.predicted_gold is not None:
+                    levels = {"in theory": problem.predicted_gold}
+                title, what = EXPLAINED[measure]
+                chart = learning_curves(
+                    curves, levels=levels, ticks=_ticks(curves, *levels.values()), title=f"{problem.name}: {title}"
+                )
+                figures.append(f"<figure><figcaption><b>{title}</b> {what}</figcaption>{chart}</figure>")
+        if problem.front:
+            chart = front_chart(problem.front, problem.reached, policies)
+            caption = "<b>The front</b> dots: what was reached, with several weights of the two"
+            figures.append(f'<figure class="response"><figcaption>{caption}</figcaption>{chart}</figure>')
+        parts.append(
+            f"<h3>{escape(problem.name)}: {escape(problem.question)}; {escape(problem.swept)}</h3>"
+            f'<p class="note">In theory: {escape(problem.predicted)}.</p><div class="panels">{"".join(figures)}</div>'
+        )
+    return f"<section><h2>Where the feedback misleads</h2>{''.join(parts)}</section>"
+
+
+def _ticks(curves: Sequence[Curve], *levels: float) -> list[float]:
+    values = [float(edge) for curve in curves for edge in (curve.seeds.min(), curve.seeds.max())]
+    return nice_ticks(min([*values, *levels]), max([*values, *levels]))

@@ -1,0 +1,183 @@
+"""Suites of problems: scores, their table and page, and the plan of the diagnostics."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import gymnasium
+import numpy as np
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+from benchmarks.cli import app
+from benchmarks.profile_charts import RADAR_HEIGHT, RADAR_WIDTH, RADIUS, bars, front_chart, radar
+from benchmarks.results import RunFolder, write_json
+from benchmarks.scores import PROFILE, gather_scores, markdown, print_scores, unmastered
+from benchmarks.scores_page import render, write_scores_page
+from benchmarks.statistics import Interval
+from benchmarks.suites.diagnostics import DIAGNOSTICS, Settings, plan, predictions, quick
+from tests.benchmarks.test_report import Balance
+
+COPY, HACKING, TRADEOFF = "textgym/Copy-v0", "textgym/Hacking-v0", "textgym/Tradeoff-v0"
+
+
+def finished(path: Path, env_id: str, policy: str, seed: int, score: float, **more: object) -> None:
+    folder = RunFolder(path / f"{env_id[8:12]}-{policy}-{seed}-{more.get('weight')}")
+    weight = {"weight": more["weight"]} if "weight" in more else {}
+    result = {"score": score, "gold": score / 2, **{k: v for k, v in more.items() if k not in ("weight", "scored")}}
+    folder.start(
+        {
+            "env_id": env_id, "policy": policy, "seed": seed, "swept": {"length": 3}, "random_return": 0.1,
+            "optimal_return": 1.0, "scored": more.get("scored", True), "fingerprint": env_id,
+            "env_kwargs": {"difficulty": "easy", **weight}, "settings": {"tokens": 10},
+        }
+    )  # fmt: skip
+    for step in (1, 2):
+        folder.log({"timesteps": 5 * step, "gold_return": score * step / 2, "clean_return": 0.3})
+    folder.finish(result)
+
+
+@pytest.fixture
+def suite(tmp_path: Path) -> Path:
+    write_json(
+        tmp_path / PROFILE,
+        {
+            "title": "A & B", "introduction": "What it is.", "order": ["PPO", "MaskablePPO", "REINFORCE"],
+            "questions": {COPY: "places", HACKING: "a proxy", TRADEOFF: "two"},
+            "predicted": {HACKING: "it falls", TRADEOFF: "between"},
+        },
+    )  # fmt: skip
+    for seed in range(4):
+        finished(tmp_path, COPY, "PPO", seed, 0.90 + 0.02 * seed)
+        finished(tmp_path, COPY, "REINFORCE", seed, 0.97 + 0.01 * seed)
+        finished(tmp_path, HACKING, "PPO", seed, 0.6, predicted_gold=0.5)
+    front = [[0.0, 1.0], [0.7, 0.7], [1.0, 0.0]]
+    finished(tmp_path, TRADEOFF, "PPO", 0, 0.9, front=front, signals=[0.6, 0.7])
+    finished(tmp_path, TRADEOFF, "PPO", 0, 0.1, front=front, signals=[0.1, 0.9], weight=0.2, scored=False)
+    return tmp_path
+
+
+def test_scores_are_gathered_by_problem_and_policy(suite: Path) -> None:
+    profile = gather_scores(suite)
+    assert profile.policies == ["PPO", "REINFORCE"]
+    copy, hacking, tradeoff = profile.problems
+    assert (copy.name, copy.swept, copy.predicted_gold, hacking.predicted_gold) == ("Copy", "length 3", None, 0.5)
+    assert copy.interval("PPO").estimate == pytest.approx(0.93)
+    assert 0.90 <= copy.interval("PPO").low < 0.93 < copy.interval("PPO").high <= 0.96
+    assert tradeoff.scores["PPO"].tolist() == [0.9]  # a run that is not scored only adds a point
+    assert sorted(tradeoff.reached["PPO"]) == [[0.1, 0.9], [0.6, 0.7]]
+    assert profile.overall["PPO"].estimate == pytest.approx(0.93)  # of what can be learnt, without a fourth at each end
+    (curve,) = hacking.curves["gold_return"]
+    assert curve.seeds.shape == (4, 2)
+    assert unmastered(profile) == [f"PPO does not master Copy: {copy.interval('PPO')} of the way to the optimum"]
+
+
+def test_the_table_says_the_same_in_markdown_and_in_the_terminal(suite: Path) -> None:
+    profile = gather_scores(suite)
+    lines = markdown(profile).splitlines()
+    assert lines[0] == "| problem | swept | optimum | random | PPO | REINFORCE |"
+    assert lines[3].startswith("| Hacking * | length 3 | 1.000 | 0.1 | 0.600 [0.600, 0.600] |  |")
+    assert lines[-1].startswith("| interquartile mean, without * |")
+    console = Console(width=140, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+    print_scores(profile, console)
+    assert "0.600 [0.600, 0.600]" in console.export_text()
+
+
+def test_the_page_is_whole_and_needs_nothing_else(suite: Path) -> None:
+    path = write_scores_page(gather_scores(suite), suite)
+    page = path.read_text()
+    for outside in ("http:", "https:", "src=", "<script", "@import", "url("):
+        assert outside not in page
+    check = Balance()
+    check.feed(page)
+    assert not check.open
+    assert page.count("<svg") == 1 + 1 + 1 + 2 * 2 + 1  # radar, bars, Copy, two measures of the others, the front
+    assert "In theory: it falls." in page
+    assert "A &amp; B" in page
+    assert (suite / "scores.md").read_text() == markdown(gather_scores(suite))
+    told = CliRunner().invoke(app, ["report", str(suite)])
+    assert told.exit_code == 0
+    assert "Hacking *" in told.output
+
+
+def test_other_prompts_and_nothing_at_all_are_refused(suite: Path, tmp_path: Path) -> None:
+    folder = RunFolder(suite / "other")
+    folder.start({**RunFolder(suite / "Copy-PPO-0-None").config(), "fingerprint": "other"})
+    folder.finish({"score": 1.0, "gold": 1.0})
+    with pytest.raises(ValueError, match="on different prompts can't be compared"):
+        gather_scores(suite)
+    (tmp_path / "empty").mkdir()
+    write_json(tmp_path / "empty" / PROFILE, {"questions": {}})
+    with pytest.raises(ValueError, match="no finished run below"):
+        gather_scores(tmp_path / "empty")
+
+
+def test_a_page_without_failures_or_without_anything_to_learn(suite: Path) -> None:
+    profile = gather_scores(suite)
+    learnt = replace(profile, problems=profile.problems[:1])
+    assert "Where the feedback misleads" not in render(learnt)
+    assert "While learning" not in render(replace(profile, problems=profile.problems[1:]))
+    good = replace(profile.problems[0], scores={"PPO": np.ones(3)})
+    assert "Every learner masters every problem" in render(replace(profile, problems=[good]))
+
+
+def test_a_radar_puts_scores_where_the_rings_say() -> None:
+    chart = radar(["a", "b", "c", "d"], {"PPO": [0.5, 1.0, None, 2.0]}, title="x < y")
+    middle = RADAR_WIDTH / 2, RADAR_HEIGHT / 2
+    expected = [(middle[0], middle[1] - RADIUS / 2), (middle[0] + RADIUS, middle[1]), (middle[0] - RADIUS, middle[1])]
+    found = re.findall(r'<circle class="dot s0" cx="([\d.]+)" cy="([\d.]+)"', chart)
+    np.testing.assert_allclose(np.array(found, float), expected, atol=0.06)
+    assert 'aria-label="x &lt; y"' in chart
+
+
+def test_bars_and_fronts_put_values_where_the_axes_say() -> None:
+    chart = bars({"a": {"B": Interval(0.5, 0.25, 1.5)}}, ["A", "B"], title="bars")
+    (width,) = re.findall(r'<rect class="bar s1"[^>]* width="([\d.]+)"', chart)
+    low, high = re.findall(r'class="whisker" d="M([\d.]+) [\d.]+H([\d.]+)"', chart)[0]
+    assert float(high) - float(low) == pytest.approx(1.5 * float(width), abs=0.2)  # from 0.25 to the rim
+    drawn = front_chart([[0, 1], [1, 0]], {"B": [[0.0, 1.0]]}, ["A", "B"])
+    corner = re.findall(r'class="corner" cx="([\d.]+)" cy="([\d.]+)"', drawn)[0]
+    assert re.findall(r'class="dot s1" cx="([\d.]+)" cy="([\d.]+)"', drawn) == [corner]
+
+
+def test_the_plan_covers_every_diagnostic_with_every_learner_that_fits() -> None:
+    runs = plan(Settings(seeds=(3, 4)))
+    assert len({run.name for run in runs}) == len(runs)
+    for diagnostic in DIAGNOSTICS:
+        scored = [run.config for run in runs if run.config["env_id"] == diagnostic.env_id and run.config["scored"]]
+        for policy in ("PPO", "REINFORCE"):
+            assert [config["seed"] for config in scored if config["policy"] == policy] == [3, 4]
+    assert {run.config["env_id"] for run in runs if run.config["policy"] == "MaskablePPO"} == {"textgym/Vocabulary-v0"}
+    drift = next(run.config for run in runs if run.name == "Drift-ppo-3")
+    assert (drift["settings"]["rows"], drift["settings"]["n_steps"], drift["swept"]) == (32, 64, {"speed": 0.001})
+    weights = {run.config["env_kwargs"].get("weight") for run in runs if run.config["env_id"] == TRADEOFF}
+    assert weights == {None, 0.2, 0.4, 0.8}
+    diagnostics = {env_id for env_id in gymnasium.registry if env_id.startswith("textgym/")} & {
+        one.env_id for one in DIAGNOSTICS
+    }
+    assert len(diagnostics) == len(DIAGNOSTICS) == 13
+
+
+def test_what_theory_says() -> None:
+    assert predictions(HACKING, {"difficulty": "easy"})["predicted_gold"] == pytest.approx(2 * 5 / 6 - 1)
+    assert predictions("textgym/Drift-v0", {"difficulty": "medium"})["turns_after_texts"] == 500
+    found = predictions(TRADEOFF, {"difficulty": "easy", "weight": 0.5})
+    np.testing.assert_allclose(found["predicted_signals"], [math.sqrt(0.5)] * 2)
+    assert predictions(COPY, {}) == {}
+
+
+@pytest.mark.slow
+def test_the_quick_suite_ends_with_a_report_and_does_nothing_twice(tmp_path: Path) -> None:
+    call = ["benchmark", "diagnostics", "--quick", "--out", str(tmp_path)]
+    first = CliRunner().invoke(app, call)
+    assert first.exit_code == 0, first.output
+    page = (tmp_path / "report.html").read_text()
+    for part in ("Bandit", "Vocabulary", "MaskablePPO", "REINFORCE", "The front", "While learning"):
+        assert part in page
+    again = CliRunner().invoke(app, call)
+    assert again.output.count("was finished before") == len(plan(quick(Settings())))
+    assert (tmp_path / "report.html").read_text() == page
