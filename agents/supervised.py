@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from agents.backbone import Backbone
 from agents.policy import MaskableTransformerPolicy, TransformerPolicy
+from agents.transcripts import play_references
 from textgym.tasks.base import PromptSet, Task
 from textgym.types import IntArray
 
@@ -49,11 +50,13 @@ class Texts:
         tokens: (S, W) prompt, reference and end token, right padded.
         prompt_lengths: (S,) where the reference starts.
         lengths: (S,) where the text ends.
+        replies: (S, W) which tokens another side said: they are read, not learnt; None where nobody answers.
     """
 
     tokens: torch.Tensor
     prompt_lengths: IntArray
     lengths: IntArray
+    replies: torch.Tensor | None = None
 
     @classmethod
     def of(cls, prompt_set: PromptSet, *, end_id: int, pad_id: int, max_new_tokens: int) -> Texts:
@@ -62,9 +65,7 @@ class Texts:
         Raises:
             ValueError: if no sample has a reference.
         """
-        known = np.flatnonzero(prompt_set.reference_lengths)
-        if not len(known):
-            raise ValueError("a warm start needs references, and no sample of the prompt set has one")
+        known = _with_reference(prompt_set)
         prompt_lengths = prompt_set.prompt_lengths[known].astype(np.int64)
         ends = prompt_lengths + prompt_set.reference_lengths[known]
         lengths = np.minimum(ends + 1, prompt_lengths + max_new_tokens)
@@ -82,6 +83,17 @@ class Texts:
         tokens = np.where(place < lengths[:, None], tokens, pad_id)
         return cls(torch.from_numpy(tokens.astype(np.int64)), prompt_lengths, lengths)
 
+    @classmethod
+    def of_task(cls, task: Task, split: str, *, max_new_tokens: int, generator: np.random.Generator) -> Texts:
+        """Joins the prompts and references of a split; where the task answers, with its answers between the turns."""
+        prompt_set, vocabulary = task.prompt_set(split), task.vocabulary
+        if not task.max_reply_tokens:
+            return cls.of(prompt_set, end_id=vocabulary.end_id, pad_id=vocabulary.pad_id, max_new_tokens=max_new_tokens)
+        known, seed = _with_reference(prompt_set), int(generator.integers(2**32))
+        played = play_references(task, split, max_new_tokens=max_new_tokens, seed=seed)
+        tokens, replies = torch.from_numpy(played.tokens[known]), torch.from_numpy(played.replies[known])
+        return cls(tokens, prompt_set.prompt_lengths[known].astype(np.int64), played.lengths[known], replies)
+
     def batches(self, batch_size: int, generator: np.random.Generator) -> Iterator[IntArray]:
         """Yields every text once, in a random order of batches (b,) of texts of similar length."""
         order = generator.permutation(len(self.lengths))
@@ -91,6 +103,14 @@ class Texts:
         starts = np.arange(0, len(order), batch_size)
         for start in generator.permutation(starts):
             yield by_length[start : start + batch_size]
+
+
+def _with_reference(prompt_set: PromptSet) -> IntArray:
+    """Returns the numbers of the samples that have a reference, of which there must be one."""
+    known = np.flatnonzero(prompt_set.reference_lengths)
+    if not len(known):
+        raise ValueError("a warm start needs references, and no sample of the prompt set has one")
+    return known
 
 
 def warm_start(
@@ -142,11 +162,10 @@ def warm_start(
     if learning_rate <= 0 or prompt_weight < 0:
         given = f"got {learning_rate} and {prompt_weight}"
         raise ValueError(f"learning_rate must be positive and prompt_weight at least 0, {given}")
-    backbone, vocabulary = policy.backbone, task.vocabulary
+    backbone = policy.backbone
     budget = task.max_new_tokens if max_new_tokens is None else max_new_tokens
     train, validation = (
-        Texts.of(task.prompt_set(split), end_id=vocabulary.end_id, pad_id=vocabulary.pad_id, max_new_tokens=budget)
-        for split in ("train", "validation")
+        Texts.of_task(task, split, max_new_tokens=budget, generator=generator) for split in ("train", "validation")
     )
     optimizer = torch.optim.AdamW(backbone.parameters(), lr=learning_rate, weight_decay=weight_decay)
     schedule = torch.optim.lr_scheduler.LambdaLR(
@@ -206,6 +225,8 @@ def token_losses(
     tokens = texts.tokens[batch, :width].to(device)  # (b, W)
     place = torch.arange(1, width, device=device)  # (W - 1,)
     of_reference = (prompt_lengths <= place) & (place < lengths)
+    if texts.replies is not None:
+        of_reference &= ~texts.replies[batch, 1:width].to(device)
     chosen = place < lengths if with_prompt else of_reference
     hidden = backbone.hidden(tokens[:, :-1])  # (b, W - 1, D); padding is to the right, where a causal model cannot look
     losses = cross_entropy(backbone.logits(hidden[chosen]), tokens[:, 1:][chosen], reduction="none")

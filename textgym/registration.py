@@ -24,6 +24,7 @@ ENVIRONMENTS: dict[str, dict[str, Any]] = {
     "textgym/Bandit-v0": {"task": "bandit"},
     "textgym/Chain-v0": {"task": "chain"},
     "textgym/Copy-v0": {"task": "copy"},
+    "textgym/Dialogue-v0": {"task": "dialogue"},
     "textgym/Docstring-v0": {"task": "docstring"},
     "textgym/Drift-v0": {"task": "drift"},
     "textgym/Hacking-v0": {"task": "hacking"},
@@ -33,7 +34,9 @@ ENVIRONMENTS: dict[str, dict[str, Any]] = {
     "textgym/Noise-v0": {"task": "noise"},
     "textgym/Reverse-v0": {"task": "reverse"},
     "textgym/Stop-v0": {"task": "stop"},
+    "textgym/Summarize-v0": {"task": "summarize"},
     "textgym/Tradeoff-v0": {"task": "tradeoff"},
+    "textgym/Translate-v0": {"task": "translate"},
     "textgym/Vocabulary-v0": {"task": "vocabulary"},
 }
 
@@ -42,6 +45,7 @@ COMPONENTS: dict[str, dict[str, str]] = {
         "bandit": "textgym.tasks.bandit:Bandit",
         "chain": "textgym.tasks.chain:Chain",
         "copy": "textgym.tasks.copy:Copy",
+        "dialogue": "textgym.tasks.dialogue:Dialogue",
         "docstring": "textgym.tasks.docstring:Docstring",
         "drift": "textgym.tasks.drift:Drift",
         "hacking": "textgym.tasks.hacking:Hacking",
@@ -51,7 +55,9 @@ COMPONENTS: dict[str, dict[str, str]] = {
         "noise": "textgym.tasks.noise:Noise",
         "reverse": "textgym.tasks.reverse:Reverse",
         "stop": "textgym.tasks.stop:Stop",
+        "summarize": "textgym.tasks.summarize:Summarize",
         "tradeoff": "textgym.tasks.tradeoff:Tradeoff",
+        "translate": "textgym.tasks.translate:Translate",
         "vocabulary": "textgym.tasks.vocabulary:Vocabulary",
     },
     "metrics": {

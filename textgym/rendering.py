@@ -7,6 +7,13 @@ import numpy as np
 from textgym.simulator import Simulator, StepResult
 
 
+def prompt_and_text(simulator: Simulator, row: int) -> tuple[str, str]:
+    """Returns the prompt of one row and all that followed; where the task answers, that has one line for each turn."""
+    ids = simulator.input_ids[row, : simulator.lengths[row]]
+    border = int(np.flatnonzero(ids == simulator.vocabulary.separator_id)[0]) + 1
+    return simulator.vocabulary.decode(ids[:border]), simulator.task.decode_transcript(ids[border:])
+
+
 def render_ansi(simulator: Simulator, row: int, result: StepResult | None) -> str:
     """Returns one row as text with colours of the terminal.
 
@@ -15,10 +22,7 @@ def render_ansi(simulator: Simulator, row: int, result: StepResult | None) -> st
         row: which of its rows.
         result: what its last step returned; None right after a reset.
     """
-    vocabulary = simulator.vocabulary
-    ids = simulator.input_ids[row, : simulator.lengths[row]]
-    border = int(np.flatnonzero(ids == vocabulary.separator_id)[0]) + 1
-    prompt, text = vocabulary.decode(ids[:border]), vocabulary.decode(ids[border:])
+    prompt, text = prompt_and_text(simulator, row)
     lines = [f"\x1b[2m{prompt}\x1b[0m", f"\x1b[1m{text}\x1b[0m"]
     if result is not None and result.stepped[row]:
         signals = zip(

@@ -157,7 +157,7 @@ class Scorer:
         vocabulary, most = self.simulator.vocabulary, self.simulator.max_new_tokens
         if isinstance(completion, str):
             try:
-                tokens = vocabulary.encode(completion)
+                tokens = self.simulator.task.encode_text(completion)
             except ValueError as error:
                 raise ValueError(f"completion {number}: {error}") from error
         else:
@@ -194,7 +194,8 @@ def score(
         env_id: the environment's id.
         prompts: (n,) the prompt of each text, as it is decoded, or its number in the split.
         completions: (n,) the texts, as strings or token ids; an end token follows where the budget allows it. What
-            comes after the end of a text is not read.
+            comes after the end of a text is not read. Where the task answers, each line of a string is a turn, and
+            token ids have an end token between two turns.
         seed: of all chance.
         truncate: whether longer texts are cut to the budget of tokens; else they are an error.
         **env_arguments: the environment's arguments, such as `split` and `feedback`.

@@ -45,7 +45,8 @@ class RewardFunction:
             ValueError: if a prompt is not in the split, or is a conversation in which the user says nothing.
         """
         asked: Sequence[str | int] = list(map(_question, prompts)) if sample is None else sample
-        texts = ["".join(_said("assistant", completion)) for completion in completions]
+        between = "\n" if self.scorer.simulator.task.max_reply_tokens else ""  # each message is a turn
+        texts = [between.join(_said("assistant", completion)) for completion in completions]
         spelled = [self._spells(text) for text in texts]
         written = [text if can else "" for text, can in zip(texts, spelled, strict=True)]
         rewards = self.scorer.score(asked, written, truncate=True).reward.tolist()
@@ -66,7 +67,7 @@ class RewardFunction:
 
     def _spells(self, text: str) -> bool:
         try:
-            self.scorer.simulator.vocabulary.encode(text)
+            self.scorer.simulator.task.encode_text(text)
         except ValueError:
             return False
         return True

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.attribution import attribute
-from benchmarks.evaluation import evaluate
+from benchmarks.evaluation import evaluate, make_env
 
 ENV_ID = "textgym/Copy-v0"
 FEEDBACK = [{"name": "token_match", "weight": 2.0}, {"name": "brevity", "weight": 0.5}, {"name": "rouge_l"}]
@@ -44,6 +44,23 @@ def test_noise_does_not_change_what_a_token_earned() -> None:
         attribute(tokens, [0], ENV_ID, noise=noise)[0] for noise in ([], [{"name": "gaussian", "sigma": 5.0}])
     )
     np.testing.assert_array_equal(quiet.clean, noisy.clean)
+
+
+def test_what_turns_earned_adds_up_and_the_booking_earns_the_goal() -> None:
+    """A prefix is worth what it is if the agent stops there: its turn ends, the user answers, and hangs up."""
+    found = evaluate("random", "textgym/Dialogue-v0", episodes=40, noise=[])
+    earned = attribute(found.texts.tokens, found.texts.samples.tolist(), "textgym/Dialogue-v0", noise=[])
+    sums = [one.empty + one.clean.sum() for one in earned]
+    np.testing.assert_allclose(sums, found.returns["clean_return"], atol=1e-12)
+    assert max(np.count_nonzero(tokens == 2) for tokens in found.texts.tokens) > 2
+    prompts = make_env("textgym/Dialogue-v0", num_rows=1, split="test").simulator.prompt_set
+    reference = prompts.reference_ids[0, : prompts.reference_lengths[0]]
+    (earned_by_reference,) = attribute([reference], [0], "textgym/Dialogue-v0", noise=[])
+    assert earned_by_reference.empty + earned_by_reference.clean.sum() == pytest.approx(1.0)
+    goal, mood, _ = earned_by_reference.signals.T
+    assert goal.sum() == goal[-1] == 1.0  # it is the full stop that makes it a booking
+    asked = len(prompts.data["goal"][0].asked)
+    assert mood[: np.flatnonzero(reference == 2)[0] + 1].sum() == pytest.approx(1 / (asked + 2))
 
 
 def test_bad_texts_are_refused() -> None:

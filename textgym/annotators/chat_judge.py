@@ -178,14 +178,14 @@ class ChatJudge(Annotator):
 
     def _messages(self, question: Question) -> list[list[dict[str, str]]]:
         """Returns the messages about each text; as JSON, so that a text cannot end the field that it stands in."""
-        decode = self.metric.task.vocabulary.decode
+        task, decode = self.metric.task, self.metric.task.vocabulary.decode
         seen = question.transition
         prompts = seen.prompt_set.prompt_lengths[seen.samples]
         messages = []
         for row, (ids, start, end) in enumerate(zip(seen.input_ids, prompts, seen.lengths, strict=True)):
-            fields = {"prompt": decode(ids[:start].tolist()), "text": decode(ids[start:end].tolist())}
+            fields = {"prompt": decode(ids[:start].tolist()), "text": task.decode_transcript(ids[start:end].tolist())}
             if self.with_reference:
-                fields["reference"] = decode(seen.reference_ids[row, : seen.reference_lengths[row]].tolist())
+                fields["reference"] = task.decode_text(seen.reference_ids[row, : seen.reference_lengths[row]].tolist())
             about = json.dumps(fields, ensure_ascii=False)
             messages.append([{"role": "system", "content": self._system}, {"role": "user", "content": about}])
         return messages

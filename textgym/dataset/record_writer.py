@@ -90,7 +90,7 @@ class RecordWriter:
         prompts, sample = self._simulator.prompt_set, self._samples[row]
         return Record(
             prompt=self._decoded(prompts.prompt_ids[sample], prompts.prompt_lengths[sample]),
-            completion=self._simulator.vocabulary.decode(self._tokens[row]),
+            completion=self._simulator.task.decode_text(self._tokens[row]),
             completion_ids=self._tokens[row],
             reference=self._decoded(prompts.reference_ids[sample], prompts.reference_lengths[sample]),
             sample=int(sample),
@@ -149,7 +149,7 @@ class RecordWriter:
         """Returns the text of token ids (T,), or a list of those of (m, T)."""
         if np.ndim(lengths):
             return [self._decoded(*text) for text in zip(ids, lengths, strict=True)]
-        return self._simulator.vocabulary.decode(ids[:lengths])
+        return self._simulator.task.decode_text(ids[:lengths])
 
 
 def _plain(value: Any) -> Any:

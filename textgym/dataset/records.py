@@ -80,8 +80,9 @@ class Record:
 
     Attributes:
         prompt: the prompt, decoded.
-        completion: the text, decoded, without special tokens.
-        completion_ids: its token ids, with the end token if it was written.
+        completion: the text, decoded, without special tokens; where the task answers the agent, one line for each of
+            the agent's turns. What the other side said is not kept: `textgym.score` lets it answer again.
+        completion_ids: its token ids, with the end token if it was written, and those between turns.
         reference: the reference, decoded; empty where there is none.
         sample: the number of the prompt in its split.
         seed: the seed of the row that the text was written in.

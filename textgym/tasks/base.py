@@ -13,7 +13,8 @@ import numpy as np
 
 from textgym.random import Address
 from textgym.transition import Transition
-from textgym.types import BoolArray, FloatArray, Spec, TokenArray
+from textgym.turns import read_turns, split_turns
+from textgym.types import BoolArray, FloatArray, IntArray, Spec, TokenArray
 from textgym.vocabulary import Vocabulary
 
 SPLITS = ("train", "validation", "test")
@@ -136,9 +137,31 @@ class Task(ABC):
     def reply(self, transition: Transition, address: Address) -> tuple[TokenArray, TokenArray]:
         """Answers rows whose agent has ended its turn: right-padded tokens (n, A) and their lengths (n,).
 
-        A reply of length 0 ends the text. Only called where `max_reply_tokens` is positive.
+        A reply ends with the separator, as a prompt does, and has no other; one of length 0 ends the text. Only called
+        where `max_reply_tokens` is positive.
         """
         raise NotImplementedError
+
+    def decode_text(self, ids: Sequence[int] | IntArray) -> str:
+        """Returns what an agent wrote, without special tokens; where the task answers, one line for each turn."""
+        turns = split_turns(ids) if self.max_reply_tokens else [ids]
+        return "\n".join(self.vocabulary.decode(turn) for turn in turns)
+
+    def decode_transcript(self, ids: Sequence[int] | IntArray) -> str:
+        """Returns all that followed a prompt as a string; where the task answers, each line says whose turn it is."""
+        if not self.max_reply_tokens:
+            return self.vocabulary.decode(ids)
+        lines = ((turn.by_agent, self.vocabulary.decode(turn.ids)) for turn in read_turns(ids))
+        return "\n".join(f"{'agent' if by_agent else 'user'}: {words}" for by_agent, words in lines)
+
+    def encode_text(self, text: str) -> list[int]:
+        """Returns the token ids of such a string, with end tokens between its turns and none behind the last.
+
+        Raises:
+            ValueError: if the vocabulary cannot spell it.
+        """
+        turns = text.split("\n") if self.max_reply_tokens else [text]
+        return [token for turn in turns for token in (*self.vocabulary.encode(turn), self.vocabulary.end_id)][:-1]
 
     def prompt_set(self, split: str) -> PromptSet:
         """Returns the prompts of a split, made on first use.

@@ -105,7 +105,7 @@ def make_opponent(against: Against, task: Task) -> Opponent:
         ValueError: if there is no such opponent, the task lacks what it needs, or a file is not as it should be.
     """
     if isinstance(against, Mapping) and set(against) == {"path"}:
-        completions = _read(against["path"], task.vocabulary)
+        completions = _read(against["path"], task)
         if not any(known.any() for known in (_stored(completions, task.prompt_set(s), task).known for s in SPLITS)):
             raise ValueError(
                 f"none of the {len(completions)} prompts in {against['path']} is one of the task {type(task).__name__}"
@@ -160,7 +160,7 @@ def _stored(completions: Mapping[str, list[int]], prompts: PromptSet, task: Task
     return Texts(*_fit(*pad([completion or () for completion in found], task.vocabulary.pad_id), task), known)
 
 
-def _read(path: str, vocabulary: Vocabulary) -> dict[str, list[int]]:
+def _read(path: str, task: Task) -> dict[str, list[int]]:
     """Returns the token ids of the text that a file has for each prompt."""
     completions: dict[str, list[int]] = {}
     try:
@@ -176,7 +176,7 @@ def _read(path: str, vocabulary: Vocabulary) -> dict[str, list[int]]:
                 raise ValueError('expected {"prompt": str, "completion": str}')
             if record["prompt"] in completions:
                 raise ValueError("there is a text for this prompt already")
-            completions[record["prompt"]] = vocabulary.encode(record["completion"])
+            completions[record["prompt"]] = task.encode_text(record["completion"])
         except ValueError as error:
             raise ValueError(f"{path}, line {number}: {error}") from error
     return completions

@@ -1,0 +1,42 @@
+"""The users of Dialogue: what each of them wants, and his opening line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textgym.tasks.parts.dialogue_user import Goal
+from textgym.tasks.parts.dialogue_words import GREETINGS, IN_PHRASE, INSTRUCTION, KINDS, WISHES, phrase, values
+from textgym.tasks.parts.draws import Draws
+
+_MOST_DRAWS = 8  # for each user, since no two prompts may be the same
+
+
+def draw_users(slots: Sequence[str], corrections: int, size: int) -> dict[tuple[str, ...], Goal]:
+    """Returns `size` users by their prompts, in pieces, all different, drawn once and for all.
+
+    Args:
+        slots: the slots in play.
+        corrections: how many of them a user gets wrong at most.
+        size: how many users.
+
+    Raises:
+        ValueError: if there are not so many prompts.
+    """
+    draws, users = Draws(0), dict[tuple[str, ...], Goal]()
+    for _ in range(_MOST_DRAWS * size):
+        goal = _goal(slots, corrections, draws)
+        told = (phrase(goal.what, slot, goal.at_first(slot)) for slot in goal.told)
+        (begins, ends), greeting = draws.choice(WISHES), draws.choice(GREETINGS)
+        users.setdefault((INSTRUCTION, greeting, begins, goal.what, *told, ends), goal)
+        if len(users) == size:
+            return users
+    raise ValueError(f"size must be less than the {len(users):,} different prompts that were found, got {size:,}")
+
+
+def _goal(slots: Sequence[str], corrections: int, draws: Draws) -> Goal:
+    what = draws.choice(KINDS)
+    wanted = {slot: draws.choice(values(what, slot)) for slot in slots}
+    told = draws.shuffled(slots)[: 1 + draws.below(len(slots) - 1)]
+    wrong = draws.shuffled(slots)[: draws.below(corrections + 1)]
+    other = {slot: draws.choice([value for value in values(what, slot) if value != wanted[slot]]) for slot in wrong}
+    return Goal(what, wanted, other, told=[slot for slot in IN_PHRASE if slot in told])
