@@ -32,7 +32,7 @@ _PPO = {
     "gamma": 1.0, "n_steps": 32, "batch_size": 512, "n_epochs": 4, "learning_rate": [1e-3, 0.0],
     "ent_coef": [0.02, 0.0],
 }  # fmt: skip
-DEFAULTS: dict[str, dict[str, Any]] = {"ppo": _PPO, "maskable_ppo": _PPO, "reinforce": {"learning_rate": 2e-3}}
+DEFAULTS: dict[str, dict[str, Any]] = {"ppo": _PPO, "maskable_ppo": _PPO, "reinforce": {}}
 """What suits fresh policies and short texts better than the algorithms' own defaults; [start, end] is a schedule."""
 
 LEARNERS: dict[str, Callable[..., BaseAlgorithm]] = {

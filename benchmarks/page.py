@@ -68,18 +68,22 @@ def document(title: str, parts: Sequence[str]) -> str:
 
 def picture(report: Report) -> str:
     """Returns the learning curves as one picture in SVG, light or dark as its reader likes."""
-    charts = _charts(report)
-    width, height = len(charts) * WIDTH + 30, HEIGHT + 44
-    parts = []
-    for number, (title, _, chart) in enumerate(charts):
-        x = number * WIDTH + 15
-        placed = chart.replace("<svg", f'<svg x="{x}" y="36" width="{WIDTH}" height="{HEIGHT}"', 1)
-        parts.append(f'<text class="name" x="{x + 8}" y="24">{escape(title)}</text>{placed}')
+    return side_by_side([(title, chart, WIDTH, HEIGHT) for title, _, chart in _charts(report)])
+
+
+def side_by_side(charts: Sequence[tuple[str, str, float, float]]) -> str:
+    """Returns charts, each with its title, width and height, as one picture in SVG that needs no page around it."""
+    parts, x = [], 15.0
+    for title, chart, width, height in charts:
+        placed = chart.replace("<svg", f'<svg x="{x:g}" y="36" width="{width:g}" height="{height:g}"', 1)
+        parts.append(f'<text class="name" x="{x + 8:g}" y="24">{escape(title)}</text>{placed}')
+        x += width
+    width, height = x + 15, max(height for *_, height in charts) + 44
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}">'
-        f"<style>{COLOURS}{CHARTS}svg {{ font: 12px system-ui, sans-serif; }} .paper {{ fill: var(--paper); }} "
-        f".name {{ fill: var(--ink); font-weight: 600; font-size: 14px; }}</style>"
-        f'<rect class="paper" width="{width}" height="{height}"/>{"".join(parts)}</svg>\n'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" width="{width:g}" '
+        f'height="{height:g}"><style>{COLOURS}{CHARTS}svg {{ font: 12px system-ui, sans-serif; }} '
+        f".paper {{ fill: var(--paper); }} .name {{ fill: var(--ink); font-weight: 600; font-size: 14px; }}</style>"
+        f'<rect class="paper" width="{width:g}" height="{height:g}"/>{"".join(parts)}</svg>\n'
     )
 
 

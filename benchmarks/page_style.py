@@ -45,6 +45,7 @@ td b + .quiet { display: block; line-height: 1.2; }
 .panels { display: grid; grid-template-columns: repeat(auto-fit, minmax(280px, 1fr)); gap: 28px 32px; }
 figure { margin: 0; }
 .response { max-width: 340px; }
+.even { grid-template-columns: repeat(auto-fill, minmax(280px, 1fr)); margin: .9rem 0 2.2rem; }
 .wide { grid-template-columns: repeat(auto-fit, minmax(340px, 1fr)); }
 .colours { display: flex; flex-wrap: wrap; gap: .3rem 1.4rem; margin: 0 0 1rem; font-size: .875rem; font-weight: 600; }
 .colours .key { margin-right: .45em; }

@@ -51,6 +51,11 @@ def radar(axes: Sequence[str], scores: Mapping[str, Sequence[float | None]], *, 
     return svg(RADAR_WIDTH, RADAR_HEIGHT, title, marks)
 
 
+def bars_height(rows: Mapping[str, Mapping[str, Interval]]) -> float:
+    """Returns the height of the bars' chart."""
+    return 26 + sum(len(own) * BAR_HEIGHT + BAR_SPACE - 4 for own in rows.values())
+
+
 def bars(rows: Mapping[str, Mapping[str, Interval]], policies: Sequence[str], *, title: str) -> str:
     """Returns horizontal bars from 0 to 1, one for each policy of each row, with whiskers over their intervals.
 
@@ -85,7 +90,7 @@ def bars(rows: Mapping[str, Mapping[str, Interval]], policies: Sequence[str], *,
         f'<text class="tick" x="{x(tick):.1f}" y="{y + 14:.1f}" text-anchor="middle">{tick:g}</text>'
         for tick in (0.0, 0.25, 0.5, 0.75, 1.0)
     ]
-    return svg(BAR_WIDTH, y + 20, title, grid + marks)
+    return svg(BAR_WIDTH, bars_height(rows), title, grid + marks)
 
 
 def front_chart(

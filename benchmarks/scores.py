@@ -169,8 +169,13 @@ def print_scores(profile: Profile, console: Console) -> None:
 def markdown(profile: Profile) -> str:
     """Returns the table in Markdown."""
     head, *rows = table_of(profile)
+    return markdown_table(head, rows)
+
+
+def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Returns any table in Markdown."""
     lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def table_of(profile: Profile) -> list[list[str]]:

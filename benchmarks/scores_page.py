@@ -6,17 +6,31 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-from benchmarks.charts import Curve, learning_curves, nice_ticks
-from benchmarks.page import EXPLAINED, document, settings_section
-from benchmarks.profile_charts import bars, front_chart, radar
+from benchmarks.charts import Curve, learning_curves, nice_ticks, svg
+from benchmarks.page import EXPLAINED, document, settings_section, side_by_side
+from benchmarks.profile_charts import (
+    BAR_WIDTH,
+    RADAR_HEIGHT,
+    RADAR_WIDTH,
+    bars,
+    bars_height,
+    front_chart,
+    radar,
+)
 from benchmarks.scores import MASTERED, Problem, Profile, markdown, table_of, unmastered
+from benchmarks.statistics import Interval
 
 
 def write_scores_page(profile: Profile, folder: str | Path) -> Path:
-    """Writes a profile to `report.html` in a folder, its table to `scores.md`, and returns the page's path."""
+    """Writes a profile to `report.html` in a folder, with its table, `scores.md`, and its picture, `profile.svg`.
+
+    Returns:
+        The path of the page.
+    """
     path = Path(folder) / "report.html"
     path.write_text(render(profile), encoding="utf-8")
     path.with_name("scores.md").write_text(markdown(profile), encoding="utf-8")
+    path.with_name("profile.svg").write_text(picture(profile), encoding="utf-8")
     return path
 
 
@@ -42,19 +56,43 @@ def _colours(policies: Sequence[str]) -> str:
     return f'<div class="colours">{"".join(keys)}</div>'
 
 
-def _profile(profile: Profile) -> str:
-    names = [problem.name for problem in profile.problems]
-    rows = {
-        problem.name: {policy: problem.interval(policy) for policy in profile.policies if policy in problem.scores}
-        for problem in profile.problems
-    }
+def _charts(profile: Profile) -> tuple[str, str]:
+    """Returns the radar and the bars of all scores."""
+    names, rows = [problem.name for problem in profile.problems], _intervals(profile)
     around = {
         policy: [rows[name][policy].estimate if policy in rows[name] else None for name in names]
         for policy in profile.policies
     }
-    charts = [radar(names, around, title="scores of all problems, from the centre (random) to the rim (optimal)")]
-    charts.append(bars(rows, profile.policies, title="scores of all problems, with 95 % intervals"))
-    figures = "".join(f"<figure>{chart}</figure>" for chart in charts)
+    return (
+        radar(names, around, title="scores of all problems, from the centre (random) to the rim (optimal)"),
+        bars(rows, profile.policies, title="scores of all problems, with 95 % intervals"),
+    )
+
+
+def _intervals(profile: Profile) -> dict[str, dict[str, Interval]]:
+    """Returns the score of each policy on each problem that it tried."""
+    return {
+        problem.name: {policy: problem.interval(policy) for policy in profile.policies if policy in problem.scores}
+        for problem in profile.problems
+    }
+
+
+def picture(profile: Profile) -> str:
+    """Returns the radar and the bars as one picture in SVG, light or dark as its reader likes."""
+    around, across = _charts(profile)
+    keys = [
+        f'<text class="label s{number}" x="{8 + 100 * number}" y="14">{escape(policy)}</text>'
+        for number, policy in enumerate(profile.policies)
+    ]
+    key = svg(RADAR_WIDTH, 20, "the policies", keys)
+    charts = [("Scores from random (centre) to optimal (rim)", around, RADAR_WIDTH, RADAR_HEIGHT)]
+    drawn = side_by_side([*charts, ("with 95 % intervals", across, BAR_WIDTH, bars_height(_intervals(profile)))])
+    placed = key.replace("<svg", f'<svg x="15" y="{RADAR_HEIGHT + 30}" width="{RADAR_WIDTH}" height="20"', 1)
+    return drawn.replace("</svg>\n", f"{placed}</svg>\n")
+
+
+def _profile(profile: Profile) -> str:
+    figures = "".join(f"<figure>{chart}</figure>" for chart in _charts(profile))
     return (
         f'<section><h2>Profile</h2>{_colours(profile.policies)}<div class="panels wide">{figures}</div>'
         '<p class="note">The share of the way from random tokens (centre, 0) to the optimum (rim, 1), in gold, on test '
@@ -117,7 +155,7 @@ def _predicted(problems: Sequence[Problem], policies: Sequence[str]) -> str:
             figures.append(f'<figure class="response"><figcaption>{caption}</figcaption>{chart}</figure>')
         parts.append(
             f"<h3>{escape(problem.name)}: {escape(problem.question)}; {escape(problem.swept)}</h3>"
-            f'<p class="note">In theory: {escape(problem.predicted)}.</p><div class="panels">{"".join(figures)}</div>'
+            f'<p class="note">In theory: {escape(problem.predicted)}.</p><div class="panels even">{"".join(figures)}</div>'
         )
     return f"<section><h2>Where the feedback misleads</h2>{''.join(parts)}</section>"
 

@@ -80,8 +80,8 @@ class Settings:
         diagnostics: the problems.
         difficulty: the preset of all of them that have none of their own.
         learners: the further arguments of each; `n_steps` are for 64 rows, and fewer rows write more steps.
-        shares: the share of a problem's tokens that a learner writes, where it is not 1: one that reads each token
-            several times needs fewer, and more time for each.
+        shares: the share of a problem's tokens that a learner writes, where it is not 1 and gold can be learnt: one
+            that reads each token several times needs fewer, and more time for each.
         seeds: the training seeds.
         texts: about how many texts each trained policy writes for the test prompts.
         front: further weights of `Tradeoff`'s first reader, to draw its front; with the first seed only.
@@ -159,7 +159,8 @@ def _run(settings: Settings, one: Diagnostic, task: Task, learner: str, seed: in
     arguments = dict(settings.learners[learner])
     arguments["n_steps"] = arguments["n_steps"] * 64 // one.rows
     difficulty = one.difficulty or settings.difficulty
-    tokens = int(one.tokens * settings.shares.get(learner, 1.0))
+    share = 1.0 if one.predicted else settings.shares.get(learner, 1.0)  # a failure needs its time
+    tokens = int(one.tokens * share)
     env_kwargs: dict[str, Any] = {"difficulty": difficulty}
     if weight is not None:
         env_kwargs["weight"] = weight
