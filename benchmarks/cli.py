@@ -45,6 +45,7 @@ class Suite(StrEnum):
 
     docstring = "docstring"
     diagnostics = "diagnostics"
+    applications = "applications"
 
 
 class Drawn(StrEnum):

@@ -81,6 +81,7 @@ class Profile:
         problems: the problems, in the order of the suite.
         overall: for each policy the interquartile mean of its scores over seeds and the problems that can be learnt.
         foot: settings and versions, as titled groups of names and values.
+        baseline: the policy that the others are compared with; without one, they are compared with the optimum.
     """
 
     title: str
@@ -89,6 +90,7 @@ class Profile:
     problems: list[Problem]
     overall: dict[str, Interval]
     foot: dict[str, dict[str, Any]]
+    baseline: str = ""
 
 
 def gather_scores(folder: str | Path) -> Profile:
@@ -117,6 +119,7 @@ def gather_scores(folder: str | Path) -> Profile:
         problems=problems,
         overall={policy: _overall(policy, learnable) for policy in present if _covers(policy, learnable)},
         foot=foot_of(configs),
+        baseline=suite.get("baseline", ""),
     )
 
 
@@ -189,8 +192,27 @@ def table_of(profile: Profile) -> list[list[str]]:
     return [*rows, ["interquartile mean, without *", "", "", "", *overall]]
 
 
-def unmastered(profile: Profile) -> list[str]:
-    """Says which learners stay below `MASTERED` on which of the problems that can be learnt."""
+def verdicts(profile: Profile) -> list[str]:
+    """Says how the learners compare with the baseline, or else which problems they do not master."""
+    if profile.baseline:
+        return _gains(profile)
+    return _unmastered(profile) or [f"Every learner masters every problem: at least {MASTERED} of the way."]
+
+
+def _gains(profile: Profile) -> list[str]:
+    """Says of each learner on how many problems its mean score exceeds the baseline's, and where it does not."""
+    told = []
+    for policy in profile.policies:
+        both = [problem for problem in profile.problems if {policy, profile.baseline} <= problem.scores.keys()]
+        if policy == profile.baseline or not both:
+            continue
+        missed = [one.name for one in both if one.scores[policy].mean() <= one.scores[profile.baseline].mean()]
+        beaten = f"{policy} ends above the {profile.baseline.lower()} on {len(both) - len(missed)} of {len(both)}"
+        told.append(f"{beaten}{', not on ' if missed else ''}{', '.join(missed)}.")
+    return told
+
+
+def _unmastered(profile: Profile) -> list[str]:
     return [
         f"{policy} does not master {problem.name}: {problem.interval(policy)} of the way to the optimum"
         for problem in profile.problems

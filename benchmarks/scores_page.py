@@ -17,7 +17,7 @@ from benchmarks.profile_charts import (
     front_chart,
     radar,
 )
-from benchmarks.scores import MASTERED, Problem, Profile, markdown, table_of, unmastered
+from benchmarks.scores import Problem, Profile, markdown, table_of, verdicts
 from benchmarks.statistics import Interval
 
 
@@ -38,10 +38,9 @@ def render(profile: Profile) -> str:
     """Returns the page."""
     learnable = [problem for problem in profile.problems if not problem.predicted]
     others = [problem for problem in profile.problems if problem.predicted]
-    verdict = unmastered(profile) or [f"Every learner masters every problem: at least {MASTERED} of the way."]
     parts = [
         f"<header><h1>{escape(profile.title)}</h1><p>{escape(profile.introduction)}</p></header>",
-        f'<p class="verdict">{"<br>".join(map(escape, verdict))}</p>' if learnable else "",
+        f'<p class="verdict">{"<br>".join(map(escape, verdicts(profile)))}</p>' if learnable else "",
         _profile(profile),
         _table(profile),
         _curves("While learning", learnable, profile.policies) if learnable else "",
@@ -155,7 +154,8 @@ def _predicted(problems: Sequence[Problem], policies: Sequence[str]) -> str:
             figures.append(f'<figure class="response"><figcaption>{caption}</figcaption>{chart}</figure>')
         parts.append(
             f"<h3>{escape(problem.name)}: {escape(problem.question)}; {escape(problem.swept)}</h3>"
-            f'<p class="note">In theory: {escape(problem.predicted)}.</p><div class="panels even">{"".join(figures)}</div>'
+            f'<p class="note">In theory: {escape(problem.predicted)}.</p>'
+            f'<div class="panels even">{"".join(figures)}</div>'
         )
     return f"<section><h2>Where the feedback misleads</h2>{''.join(parts)}</section>"
 

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from benchmarks.cli import app
 from benchmarks.profile_charts import RADAR_HEIGHT, RADAR_WIDTH, RADIUS, bars, front_chart, radar
 from benchmarks.results import RunFolder, write_json
-from benchmarks.scores import PROFILE, gather_scores, markdown, print_scores, unmastered
+from benchmarks.scores import PROFILE, gather_scores, markdown, print_scores, verdicts
 from benchmarks.scores_page import render, write_scores_page
 from benchmarks.statistics import Interval
 from benchmarks.suites.diagnostics import DIAGNOSTICS, Settings, plan, predictions, quick
@@ -73,7 +73,7 @@ def test_scores_are_gathered_by_problem_and_policy(suite: Path) -> None:
     assert profile.overall["PPO"].estimate == pytest.approx(0.93)  # of what can be learnt, without a fourth at each end
     (curve,) = hacking.curves["gold_return"]
     assert curve.seeds.shape == (4, 2)
-    assert unmastered(profile) == [f"PPO does not master Copy: {copy.interval('PPO')} of the way to the optimum"]
+    assert verdicts(profile) == [f"PPO does not master Copy: {copy.interval('PPO')} of the way to the optimum"]
 
 
 def test_the_table_says_the_same_in_markdown_and_in_the_terminal(suite: Path) -> None:
@@ -125,6 +125,12 @@ def test_a_page_without_failures_or_without_anything_to_learn(suite: Path) -> No
     assert "Every learner masters every problem" in render(replace(profile, problems=[good]))
 
 
+def test_with_a_baseline_learners_are_compared_with_it(suite: Path) -> None:
+    profile = replace(gather_scores(suite), baseline="PPO")
+    assert verdicts(profile) == ["REINFORCE ends above the ppo on 1 of 1."]
+    assert verdicts(replace(profile, baseline="REINFORCE")) == ["PPO ends above the reinforce on 0 of 1, not on Copy."]
+
+
 def test_a_radar_puts_scores_where_the_rings_say() -> None:
     chart = radar(["a", "b", "c", "d"], {"PPO": [0.5, 1.0, None, 2.0]}, title="x < y")
     middle = RADAR_WIDTH / 2, RADAR_HEIGHT / 2
@@ -171,13 +177,21 @@ def test_what_theory_says() -> None:
 
 
 @pytest.mark.slow
-def test_the_quick_suite_ends_with_a_report_and_does_nothing_twice(tmp_path: Path) -> None:
-    call = ["benchmark", "diagnostics", "--quick", "--out", str(tmp_path)]
+@pytest.mark.parametrize(
+    ("suite_name", "parts", "runs"),
+    [
+        ("diagnostics", ("Bandit", "MaskablePPO", "The front", "While learning"), len(plan(quick(Settings())))),
+        ("applications", ("Translate", "Warm start", "While learning", "ends above the warm start on"), 2 + 2 * 2 * 2),
+    ],
+)
+def test_a_quick_suite_ends_with_a_report_and_does_nothing_twice(
+    tmp_path: Path, suite_name: str, parts: tuple[str, ...], runs: int
+) -> None:
+    call = ["benchmark", suite_name, "--quick", "--out", str(tmp_path)]
     first = CliRunner().invoke(app, call)
     assert first.exit_code == 0, first.output
     page = (tmp_path / "report.html").read_text()
-    for part in ("Bandit", "Vocabulary", "MaskablePPO", "REINFORCE", "The front", "While learning"):
-        assert part in page
+    assert [part for part in parts if part not in page] == []
     again = CliRunner().invoke(app, call)
-    assert again.output.count("was finished before") == len(plan(quick(Settings())))
+    assert again.output.count("was finished before") == runs
     assert (tmp_path / "report.html").read_text() == page

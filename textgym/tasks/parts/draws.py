@@ -25,7 +25,7 @@ class Draws:
 
     def chance(self, probability: float) -> bool:
         """Returns True with a probability."""
-        return self._next() < probability
+        return bool(self._next() < probability)
 
     def below(self, count: int) -> int:
         """Returns a number from 0 to `count - 1`."""
