@@ -9,19 +9,8 @@ from hypothesis import strategies as st
 
 import textgym
 from textgym.tasks.base import SPLITS
-from textgym.tasks.parts.translate_sentences import Deeds
-from textgym.tasks.parts.translate_words import (
-    ADJECTIVES,
-    CASES,
-    CONJUNCTIONS,
-    DETERMINERS,
-    INSTRUCTION,
-    NOT,
-    NOUNS,
-    PREPOSITIONS,
-    VERBS,
-    groups,
-)
+from textgym.tasks.parts import translate_words as lexicon
+from textgym.tasks.parts.translate_deeds import Deeds
 from textgym.tasks.translate import Translate
 from textgym.transition import Transition
 
@@ -29,23 +18,27 @@ ENV_ID = "textgym/Translate-v0"
 PRESETS = list(Translate.presets)
 TASKS = {name: Translate(**arguments) for name, arguments in Translate.presets.items()}
 STEMS = {
-    **{form: noun.velan[:-1] for noun in NOUNS for form in (noun.singular, noun.plural)},
-    **{form: verb.stem for verb in VERBS for form in (verb.base, verb.third, verb.past)},
-    **ADJECTIVES,
-    **DETERMINERS,
-    **PREPOSITIONS,
-    **CONJUNCTIONS,
-    "an": DETERMINERS["a"],
-    "not": NOT,
+    **{form: noun.velan[:-1] for noun in lexicon.NOUNS for form in (noun.singular, noun.plural)},
+    **{form: verb.stem for verb in lexicon.VERBS for form in (verb.base, verb.third, verb.past)},
+    **lexicon.ADJECTIVES,
+    **lexicon.DETERMINERS,
+    **lexicon.PREPOSITIONS,
+    **lexicon.CONJUNCTIONS,
+    "an": lexicon.DETERMINERS["a"],
+    "not": lexicon.NOT,
 }
 DICTIONARY = {
-    **{form: noun.velan + "i" * (form == noun.plural) for noun in NOUNS for form in (noun.singular, noun.plural)},
-    **{form: verb.stem + "ru" for verb in VERBS for form in (verb.base, verb.third, verb.past)},
-    **{english: stem + "u" for english, stem in (DETERMINERS | ADJECTIVES).items()},
-    **PREPOSITIONS,
-    **CONJUNCTIONS,
+    **{
+        form: noun.velan + "i" * (form == noun.plural)
+        for noun in lexicon.NOUNS
+        for form in (noun.singular, noun.plural)
+    },
+    **{form: verb.stem + "ru" for verb in lexicon.VERBS for form in (verb.base, verb.third, verb.past)},
+    **{english: stem + "u" for english, stem in (lexicon.DETERMINERS | lexicon.ADJECTIVES).items()},
+    **lexicon.PREPOSITIONS,
+    **lexicon.CONJUNCTIONS,
     "an": "umu",
-    "not": NOT,
+    "not": lexicon.NOT,
     "who": "ku",
     "that": "ku",
     ".": ".",
@@ -59,20 +52,18 @@ def transition_of(task, samples, texts, split="test"):
     text_ids = np.zeros((n, width), np.int64)
     for row, text in enumerate(texts):
         text_ids[row, : len(text)] = text
-    none = np.zeros(n, np.int64)
     lengths = np.array([len(text) for text in texts])
-    return Transition(
-        prompt_set=task.prompt_set(split), rows=none, samples=np.array(samples), episodes=none, steps=none,
-        actions=none, input_ids=text_ids, lengths=lengths, text_ids=text_ids, text_lengths=lengths,
-        finished=np.ones(n, np.bool_),
-    )  # fmt: skip
+    zeros = dict.fromkeys(("rows", "episodes", "steps", "actions"), np.zeros(n, np.int64))
+    written = {"input_ids": text_ids, "lengths": lengths, "text_ids": text_ids, "text_lengths": lengths}
+    finished = np.ones(n, np.bool_)
+    return Transition(task.prompt_set(split), samples=np.array(samples), finished=finished, **zeros, **written)
 
 
 def words_of(task, split):
     """Returns the words of each prompt without the instruction and of each reference."""
     prompts, tokens = task.prompt_set(split), task.vocabulary.tokens
     english = [
-        [tokens[i] for i in ids[len(INSTRUCTION) : n - 1]]
+        [tokens[i] for i in ids[len(lexicon.INSTRUCTION) : n - 1]]
         for ids, n in zip(prompts.prompt_ids, prompts.prompt_lengths, strict=True)
     ]
     velan = [
@@ -211,7 +202,7 @@ def test_no_deed_is_in_two_splits():
     deeds = [{(d.subject, d.verb, d.object) for d in (*Deeds(split).active, *Deeds(split).idle)} for split in SPLITS]
     assert not deeds[0] & deeds[1] | deeds[0] & deeds[2] | deeds[1] & deeds[2]
     assert sum(map(len, deeds)) == sum(map(len, map(set, deeds)))
-    assert all(Deeds(split).by_subject.keys() | Deeds(split).by_object.keys() >= {n.singular for n in NOUNS}
+    assert all(Deeds(split).by_subject.keys() | Deeds(split).by_object.keys() >= {n.singular for n in lexicon.NOUNS}
                for split in SPLITS)  # fmt: skip
 
 
@@ -237,14 +228,14 @@ def test_all_that_the_mask_allows_is_velan():
             if number not in over:
                 texts[number].append(int(generator.choice(np.flatnonzero(row))))
                 over |= {number} if texts[number][-1] == end else set()
-    is_a = {word: name.split(":") for name, words in groups().items() for word in words if ":" in name}
+    is_a = {word: name.split(":") for name, words in lexicon.groups().items() for word in words if ":" in name}
     assert len(over) > 50
     for text in texts:
         words = [task.vocabulary.tokens[token] for token in text]
         assert not set(words) & (set(STEMS) - {"."})
         assert len(words) == 60 or words[-2:] == [".", "<end>"]
         for before, word in pairwise(words):
-            if is_a.get(before, " ")[0] in CASES:
+            if is_a.get(before, " ")[0] in lexicon.CASES:
                 assert is_a[word] == ["noun", is_a[before][1]]
             if is_a.get(word, " ")[0] == "adjective":
                 assert is_a[before] == ["noun", is_a[word][1]]
