@@ -52,7 +52,7 @@ class Diagnostic:
 
 
 DIAGNOSTICS = (
-    Diagnostic("Bandit", 25_000, "which token pays"),
+    Diagnostic("Bandit", 40_000, "which token pays"),
     Diagnostic("Copy", 100_000, "a token at each place"),
     Diagnostic("Reverse", 100_000, "the same, backwards"),
     Diagnostic("Chain", 60_000, "credit over many tokens"),
