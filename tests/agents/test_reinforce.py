@@ -344,7 +344,7 @@ def test_texts_about_which_nothing_was_observed_teach_nothing():
 def test_the_value_head_is_not_shown_texts_about_which_nothing_was_observed():
     textgym.register_component("noise", "lose_all", LoseAll)
     arguments = {**COPY, "noise": ["lose_all"], "feedback": ["exact_match"]}
-    model = make_model(rows=8, n_steps=6, env_arguments=arguments, baseline="value")
+    model = make_model(rows=8, n_steps=6, env_arguments=arguments, baseline="value", ent_coef=0.0)
     with torch.no_grad():
         for parameter in model.policy.backbone.parameters():
             parameter.add_(0.1)  # so that it does not expect 0 already
@@ -391,7 +391,7 @@ def test_it_learns(baseline):
 
     env = make_vec_env("textgym/Copy-v0", n_envs=16, seed=0, env_kwargs={**COPY, **groups})
     model = Record("TransformerPolicy", env, policy_kwargs={"model": SMALL}, baseline=baseline, seed=0,
-                   learning_rate=1e-2, n_steps=16, **groups)  # fmt: skip
+                   learning_rate=1e-2, n_steps=16, ent_coef=0.0, **groups)  # fmt: skip
     model.learn(16 * 16 * 40)
     assert np.mean(returns[-5:]) > np.mean(returns[:3]) + 0.3
 
