@@ -89,7 +89,6 @@ class Exploration(BaseCallback):
         return self.temperature != 1.0 or self.guidance != 0.0
 
     def _on_training_start(self) -> None:
-        self._set(1.0)
         if self.guidance != 0.0:
             self._hints()
 

@@ -9,7 +9,7 @@ turns it into HTML.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from rich.table import Table
 from benchmarks.charts import Curve
 from benchmarks.report import curves_of, foot_of
 from benchmarks.results import RunFolder, read_json, run_folders
-from benchmarks.statistics import Interval, Statistic, stratified_bootstrap
+from benchmarks.statistics import Interval, Statistic, interquartile_mean, stratified_bootstrap
 from textgym.types import FloatArray
 
 PROFILE = "profile.json"
@@ -228,9 +228,9 @@ def _covers(policy: str, problems: Sequence[Problem]) -> bool:
 
 
 def _overall(policy: str, problems: Sequence[Problem]) -> Interval:
-    return _bootstrap(np.stack([problem.scores[policy] for problem in problems], axis=1))
+    return _bootstrap(np.stack([problem.scores[policy] for problem in problems], axis=1), interquartile_mean)
 
 
-def _bootstrap(scores: FloatArray, statistic: Statistic | None = None) -> Interval:
-    chosen: Mapping[str, Any] = {} if statistic is None else {"statistic": statistic}
-    return stratified_bootstrap(scores, generator=np.random.default_rng(0), **chosen)
+def _bootstrap(scores: FloatArray, statistic: Statistic) -> Interval:
+    """Returns the interval of a statistic of scores, (seeds, problems), from a fixed seed: a report never changes."""
+    return stratified_bootstrap(scores, generator=np.random.default_rng(0), statistic=statistic)

@@ -1,6 +1,9 @@
-"""What the laws share: playing an environment, comparing runs to the last bit."""
+"""What tests share: playing an environment, comparing runs to the last bit, texts and references of a task."""
 
 import numpy as np
+
+from textgym.transition import Transition
+from textgym.vector_env import TextVectorEnv
 
 
 def play(env, actions, **reset):
@@ -48,3 +51,39 @@ def row_of(info, row):
         if not key.startswith("_") and info[f"_{key}"][row]:
             own[key] = row_of(value, row) if isinstance(value, dict) else value[row]
     return own
+
+
+def transition_of(task, samples, texts, split="test", budget=1):
+    """The record of finished texts, lists of token ids, in at least so many places."""
+    n, width = len(texts), max(budget, *map(len, texts))
+    text_ids = np.zeros((n, width), np.int64)
+    for row, text in enumerate(texts):
+        text_ids[row, : len(text)] = text
+    lengths = np.array([len(text) for text in texts])
+    zeros = dict.fromkeys(("rows", "episodes", "steps", "actions"), np.zeros(n, np.int64))
+    written = {"input_ids": text_ids, "lengths": lengths, "text_ids": text_ids, "text_lengths": lengths}
+    finished = np.ones(n, np.bool_)
+    return Transition(task.prompt_set(split), samples=np.array(samples), finished=finished, **zeros, **written)
+
+
+def references_of(task, split):
+    """The token ids of a split's references."""
+    prompts = task.prompt_set(split)
+    return [ids[:n].tolist() for ids, n in zip(prompts.reference_ids, prompts.reference_lengths, strict=True)]
+
+
+def assert_allowed_and_full_gold(task, split):
+    """Asserts that the masks of a task, a spec, allow all references of a split, and that each has a gold of 1."""
+    env = TextVectorEnv(1, task, split=split)
+    prompts = env.simulator.prompt_set
+    count, end = len(prompts), env.simulator.vocabulary.end_id
+    env = TextVectorEnv(count, task, split=split, autoreset_mode="Disabled", feedback=["gold"])
+    env.reset(seed=0, options={"sample": np.arange(count)})
+    gold = np.zeros(count)
+    ended = np.pad(prompts.reference_ids, ((0, 0), (0, 1)))
+    ended[np.arange(count), prompts.reference_lengths] = end
+    for tokens in ended.T.astype(np.int64):
+        running = env.simulator.running
+        assert env.simulator.allowed_tokens()[np.arange(count), tokens][running].all()
+        gold += env.simulator.step(tokens).info["gold_reward"]
+    np.testing.assert_array_equal(gold, 1.0)

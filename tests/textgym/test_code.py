@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import textgym
+from tests.laws import transition_of
 from textgym.registration import build
 from textgym.tasks.base import SPLITS
 from textgym.tasks.code import Code
@@ -23,7 +24,6 @@ from textgym.tasks.parts.code_language import DEEPEST, LEXEMES, LONGEST, TOKENS
 from textgym.tasks.parts.code_parser import parse
 from textgym.tasks.parts.code_tests import POOL, behaviour, credit, hidden_tests, program_of
 from textgym.tasks.parts.code_words import IDS, VOCABULARY, program_ids
-from textgym.transition import Transition
 
 ENV_ID = "textgym/Code-v0"
 PRESETS = list(Code.presets)
@@ -251,21 +251,6 @@ def test_the_fewest_tokens_are_the_fewest():
         else:
             assert code_mask.fewest_tokens(state) > 3
     assert checked == {0, 1, 2, 3}
-
-
-def transition_of(task, samples, texts, split="test", budget=None):
-    """The record of texts, lists of token ids."""
-    n, width = len(texts), max(budget or 1, *map(len, texts))
-    text_ids = np.zeros((n, width), np.int64)
-    for row, text in enumerate(texts):
-        text_ids[row, : len(text)] = text
-    none = np.zeros(n, np.int64)
-    lengths = np.array([len(text) for text in texts])
-    return Transition(
-        prompt_set=task.prompt_set(split), rows=none, samples=np.array(samples), episodes=none, steps=none,
-        actions=none, input_ids=text_ids, lengths=lengths, text_ids=text_ids, text_lengths=lengths,
-        finished=np.ones(n, np.bool_),
-    )  # fmt: skip
 
 
 @pytest.mark.parametrize("preset", PRESETS)

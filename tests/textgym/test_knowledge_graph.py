@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import textgym
+from tests.laws import assert_allowed_and_full_gold
 from textgym.tasks.knowledge_graph import KnowledgeGraph
 from textgym.tasks.making import make_task
 from textgym.tasks.parts.knowledge_world import KIND, MEN, RELATIONS, WOMEN
@@ -133,20 +134,8 @@ def test_references_get_full_gold_and_fit_and_the_masks_allow_them(data):
     task = KnowledgeGraph(**arguments)
     for split in SPLITS:
         prompts = task.prompt_set(split)
-        count = len(prompts)
         assert prompts.reference_lengths.max() < task.max_new_tokens
-        env = TextVectorEnv(
-            count, {"name": "knowledge_graph", **arguments}, split=split, autoreset_mode="Disabled", feedback=["gold"]
-        )
-        env.reset(seed=0, options={"sample": np.arange(count)})
-        gold = np.zeros(count)
-        ended = np.pad(prompts.reference_ids, ((0, 0), (0, 1)))
-        ended[np.arange(count), prompts.reference_lengths] = END
-        for tokens in ended.T.astype(np.int64):
-            running = env.simulator.running
-            assert env.simulator.allowed_tokens()[np.arange(count), tokens][running].all()
-            gold += env.simulator.step(tokens).info["gold_reward"]
-        np.testing.assert_array_equal(gold, 1.0)
+        assert_allowed_and_full_gold({"name": "knowledge_graph", **arguments}, split)
 
 
 @pytest.fixture(scope="module")

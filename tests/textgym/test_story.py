@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import textgym
+from tests.laws import references_of, transition_of
 from textgym.metrics.parts.vader import polarity
 from textgym.tasks.base import SPLITS
 from textgym.tasks.parts.story_grammar import StoryGrammar
 from textgym.tasks.parts.story_words import ANY, NAMES, TEMPLATES, TONES, TOPICS, make_vocabulary
 from textgym.tasks.story import Story
-from textgym.transition import Transition
 
 ENV_ID = "textgym/Story-v0"
 PRESETS = list(Story.presets)
@@ -21,24 +21,6 @@ TASKS = {name: Story(**arguments) for name, arguments in Story.presets.items()}
 VOCABULARY = make_vocabulary()
 GRAMMAR = StoryGrammar(VOCABULARY)
 PROMPT = "write a happy story with Alice and Adam about the sea. it has two sentences."
-
-
-def transition_of(task, samples, texts, split="test"):
-    """The record of finished texts, lists of token ids."""
-    n, width = len(texts), max(1, *map(len, texts))
-    text_ids = np.zeros((n, width), np.int64)
-    for row, text in enumerate(texts):
-        text_ids[row, : len(text)] = text
-    lengths = np.array([len(text) for text in texts])
-    zeros = dict.fromkeys(("rows", "episodes", "steps", "actions"), np.zeros(n, np.int64))
-    written = {"input_ids": text_ids, "lengths": lengths, "text_ids": text_ids, "text_lengths": lengths}
-    finished = np.ones(n, np.bool_)
-    return Transition(task.prompt_set(split), samples=np.array(samples), finished=finished, **zeros, **written)
-
-
-def references_of(task, split):
-    prompts = task.prompt_set(split)
-    return [ids[:n].tolist() for ids, n in zip(prompts.reference_ids, prompts.reference_lengths, strict=True)]
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import textgym
+from tests.laws import transition_of
 from textgym.tasks.base import SPLITS
 from textgym.tasks.parts import translate_words as lexicon
 from textgym.tasks.parts.translate_deeds import Deeds
 from textgym.tasks.translate import Translate
-from textgym.transition import Transition
 
 ENV_ID = "textgym/Translate-v0"
 PRESETS = list(Translate.presets)
@@ -44,19 +44,6 @@ DICTIONARY = {
     ".": ".",
     ",": ",",
 }
-
-
-def transition_of(task, samples, texts, split="test"):
-    """The record of finished texts, lists of token ids."""
-    n, width = len(texts), max(1, *map(len, texts))
-    text_ids = np.zeros((n, width), np.int64)
-    for row, text in enumerate(texts):
-        text_ids[row, : len(text)] = text
-    lengths = np.array([len(text) for text in texts])
-    zeros = dict.fromkeys(("rows", "episodes", "steps", "actions"), np.zeros(n, np.int64))
-    written = {"input_ids": text_ids, "lengths": lengths, "text_ids": text_ids, "text_lengths": lengths}
-    finished = np.ones(n, np.bool_)
-    return Transition(task.prompt_set(split), samples=np.array(samples), finished=finished, **zeros, **written)
 
 
 def words_of(task, split):
