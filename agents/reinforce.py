@@ -105,7 +105,7 @@ class REINFORCE(OnPolicyAlgorithm):
         group_size: int = 1,
         average_rate: float = 0.1,
         normalize_advantage: bool = False,
-        ent_coef: float | Schedule = LinearSchedule(0.02, 0.0, 1.0),  # noqa: B008 - it never changes
+        ent_coef: float | Schedule = LinearSchedule(0.05, 0.0, 1.0),  # noqa: B008 - it never changes
         temperature: float | Schedule = 1.0,
         guidance: float | Schedule = 0.0,
         importance: Importance = "text",

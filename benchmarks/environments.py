@@ -1,7 +1,8 @@
 """The page of all environments, made from the registry: `python -m benchmarks.environments` writes `environments.md`.
 
-It has what each environment is made of and what random tokens and references earn there, and with `--speed` a second
-table: how many tokens a second 1,024 rows write on this machine, and what masks cost.
+It has what each environment is made of and what random tokens and references earn there; with `--trained FOLDER`, what
+a suite's learners made of them; with `--speed`, how many tokens a second 1,024 rows write on this machine, and what
+masks cost.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from rich.progress import Progress
 
 import textgym
 from benchmarks.evaluation import evaluate
+from benchmarks.report import SETTINGS, gather, verdicts
+from benchmarks.results import run_folders
 from benchmarks.scores import markdown_table
 from benchmarks.throughput import env_speed, interleaved
 from textgym.simulator import Simulator
@@ -31,10 +34,20 @@ TEXTS, ROWS = 256, 1024
 
 MADE = """# The environments
 
-Made by `python -m benchmarks.environments --speed` from the registry; the defaults of each, which are its `easy` preset
-where it has presets. `tokens` is the size of the vocabulary, `context` the longest prompt with all that may follow, and
-`budget` what the agent may write. Random tokens (among those that a mask allows) and references were written for the
-first {texts} test prompts; `clean` is the noiseless default feedback, `gold` what the task truly wants.
+Made by `python -m benchmarks.environments --speed --trained FOLDER` from the registry; the defaults of each, which are
+its `easy` preset where it has presets. `tokens` is the size of the vocabulary, `context` the longest prompt with all
+that may follow, and `budget` what the agent may write. Random tokens (among those that a mask allows) and references
+were written for the first {texts} test prompts; `clean` is the noiseless default feedback, `gold` what the task truly
+wants.
+
+"""
+TRAINED = """
+## Training
+
+What test prompts earn on `easy`, clean and gold, from random tokens to the warm start, a small transformer that learnt
+the references, and to what each learner made of it on the noisy feedback alone: means with 95 % bootstrap intervals
+over seeds and prompts. Made by `textgym benchmark applications`: {tokens:,} tokens for each of {seeds} seeds, which
+took a median of {minutes:.1f} minutes and {longest:.1f} at most, on one core each.
 
 """
 FAST = """
@@ -72,6 +85,34 @@ def describe(env_id: str) -> list[str]:
     ]
 
 
+def training(folder: Path) -> str:
+    """Returns the section on what learners made of environments, from a folder of `textgym benchmark applications`.
+
+    Raises:
+        ValueError: if a report or a finished run is missing or damaged.
+    """
+    reports = [gather(settings.parent) for settings in sorted(folder.glob(f"*/{SETTINGS}"))]
+    if not reports:
+        raise ValueError(f"no reports below {folder}: make them with `textgym benchmark applications --out {folder}`")
+    policies = list(dict.fromkeys(row.policy for report in reports for row in report.rows))
+    head = ["task", *(f"{policy}, {measure}" for measure in ("clean", "gold") for policy in policies)]
+    table, told = [], []
+    for report in reports:
+        returns = {row.policy: row.returns for row in report.rows}
+        measured = [str(returns[policy][f"{name}_return"]) for name in ("clean", "gold") for policy in policies]
+        table.append([report.title, *measured])
+        told += [f"- {report.title}: {sentence}" for sentence in verdicts(report) if "gold" in sentence]
+    learnt = [run for run in run_folders(folder) if run.finished and "learner" in run.config()]
+    minutes = [run.result()["seconds"] / 60 for run in learnt]
+    about = TRAINED.format(
+        tokens=max(run.config()["settings"]["tokens"] for run in learnt),
+        seeds=len({run.config()["seed"] for run in learnt}),
+        minutes=median(minutes),
+        longest=max(minutes),
+    )
+    return about + markdown_table(head, table) + "\n" + "\n".join(told) + "\n"
+
+
 def speeds(env_id: str, *, rows: int, seconds: float, repeats: int) -> list[str]:
     """Returns an environment's row of the table of speeds: one column for each preset."""
     presets: Sequence[str] = list(gymnasium.make(env_id).get_wrapper_attr("simulator").task.presets)
@@ -107,6 +148,9 @@ def _timed(call: Callable[[], Any]) -> float:
 
 def main(
     out: Annotated[Path, typer.Option(help="The page.")] = PAGE,
+    trained: Annotated[
+        Path | None, typer.Option(help="Where `textgym benchmark applications` has written its results.")
+    ] = None,
     speed: Annotated[
         bool, typer.Option("--speed", help="Measure how fast each environment is, a few minutes.")
     ] = False,
@@ -122,6 +166,8 @@ def main(
              "random, clean", "random, gold", "reference, clean", "reference, gold"],
             made,
         )  # fmt: skip
+        if trained is not None:
+            page += training(trained)
         if speed:
             fast = [
                 speeds(env_id, rows=ROWS, seconds=seconds, repeats=repeats)

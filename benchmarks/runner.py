@@ -39,7 +39,7 @@ class Run:
     Attributes:
         name: its identity: the name of its folder.
         function: what it does; of a module's top level, since another process calls it. It gets the folder, the
-            `config` and a function to tell its progress, and returns the result.
+            `config` and a function to tell its progress, and returns the result, to which its `seconds` are added.
         config: plain data on which the result depends. A finished run of another configuration is run again.
         weight: how long it takes in comparison with others, for the overall progress.
     """
@@ -140,7 +140,9 @@ def _work(run: Run, path: Path, threads: int, messages: Connection) -> None:
         import torch
 
         torch.set_num_threads(threads)
-        folder.finish(run.function(folder, run.config, messages.send))
+        began = time.monotonic()
+        result = run.function(folder, run.config, messages.send)
+        folder.finish({**result, "seconds": round(time.monotonic() - began, 1)})
     except BaseException:
         traceback.print_exc()
         sys.exit(1)

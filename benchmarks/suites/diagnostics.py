@@ -58,7 +58,7 @@ DIAGNOSTICS = (
     Diagnostic("Chain", 60_000, "credit over many tokens"),
     Diagnostic("Lock", 50_000, "exploration"),
     Diagnostic("Vocabulary", 60_000, "many actions"),
-    Diagnostic("Horizon", 100_000, "long texts"),
+    Diagnostic("Horizon", 160_000, "long texts"),
     Diagnostic("Memory", 50_000, "a long prompt"),
     Diagnostic("Stop", 80_000, "when to end"),
     Diagnostic("Noise", 80_000, "noisy feedback", reward="feedback"),

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from benchmarks.environments import PAGE, describe, mask_cost, speeds
+from pathlib import Path
+
+import pytest
+
+from benchmarks.environments import PAGE, describe, mask_cost, speeds, training
+from benchmarks.report import MEASURES, SETTINGS
+from benchmarks.results import RunFolder, write_json
 from benchmarks.scores import markdown_table
 from textgym.registration import ENVIRONMENTS
 
@@ -13,6 +19,34 @@ def test_a_row_of_the_table() -> None:
     assert row[5:7] == ["`arms`", "`gold`"]
     assert float(row[8]) < float(row[10]) == 1.0
     assert row[4].count("/") == 2
+
+
+def finished(path: Path, policy: str, seed: int, gold: float, **settings: object) -> None:
+    folder = RunFolder(path)
+    config = {"env_id": "textgym/Copy-v0", "env_kwargs": {}, "fingerprint": "f", "policy": policy, "seed": seed}
+    learner = {"learner": policy.lower()} if settings else {}
+    folder.start({**config, **learner, "settings": settings})
+    folder.log({"timesteps": 5, **dict.fromkeys(MEASURES, gold)})
+    evaluation = {measure: [gold, gold + 0.1] for measure in MEASURES}
+    folder.finish({"evaluation": evaluation, "seconds": 90.0 + seed * 60})
+
+
+def test_what_training_brought(tmp_path: Path) -> None:
+    for task, gains in (("Copy", 0.3), ("Reverse", -0.2)):
+        finished(tmp_path / task / "warm_start", "Warm start", 0, 0.5)
+        for seed in (0, 1):
+            finished(tmp_path / task / f"ppo-{seed}", "PPO", seed, 0.5 + gains, tokens=2048)
+        about = {"title": task, "introduction": "", "baseline": "Warm start", "order": ["Warm start", "PPO"]}
+        write_json(tmp_path / task / SETTINGS, about)
+    section = training(tmp_path)
+    assert "2,048 tokens for each of 2 seeds" in section
+    assert "a median of 2.0 minutes and 2.5 at most" in section
+    assert "| task | Warm start, clean | PPO, clean | Warm start, gold | PPO, gold |" in section
+    assert "| Copy | 0.550 [0.500, 0.600] | 0.850 [0.800, 0.900] |" in section
+    assert "- Copy: PPO ends above the warm start on gold return, by 0.300" in section
+    assert "- Reverse: PPO ends below the warm start on gold return, by -0.200" in section
+    with pytest.raises(ValueError, match=r"no reports below .*make them with `textgym benchmark applications"):
+        training(tmp_path / "Copy" / "ppo-0")
 
 
 def test_speeds_of_every_preset_and_of_one_without() -> None:

@@ -19,12 +19,9 @@ ENV = "textgym/KnowledgeQA-v0"
 SPLITS = ("train", "validation", "test")
 DIFFICULTIES = ("easy", "medium", "hard")
 END = 2
-PROMPT = (
-    "Helen learns from Olga. Adam reports to Leo. George learns from Iris. Adam learns from Diana. "
-    "who does Adam learn from?"
-)
-STATEMENT = "Adam learns from Diana."
-OPEN = "Iris lives in Dublin. Nick works for Inova. Nora reports to Nick. Kevin lives in Kyoto. where does Nora live?"
+PROMPT = "Ben works for Elmtek. George works for Fenwick. George learns from Carl. who does George work for?"
+STATEMENT = "George works for Fenwick."
+OPEN = "Kyoto answers to Hugo. Adam lives in Berlin. Lima answers to David. who does Berlin answer to?"
 
 
 def decoded(task, split):
@@ -76,40 +73,40 @@ def read(prompt):
     ("sample", "text", "gold"),
     [
         (0, STATEMENT, 1),
-        (0, "Adam learns from Diana", 1),
-        (0, "Diana.", 1),
-        (0, "Diana", 1),
-        (0, "Adam learns from Olga.", 0),
-        (0, "Olga.", 0),
-        (0, "George learns from Diana.", 0),  # he learns from Iris, and nobody asked
-        (0, "Adam reports to Diana.", 0),
-        (0, "in Diana.", 0),  # she is no city
-        (0, "Diana Olga.", 0),
-        (0, "Diana. Olga.", 0),
-        (0, "Diana. Diana.", 0),
-        (0, "Diana nobody knows.", 0),
-        (0, "Adam learns from Diana. nobody knows.", 0),
+        (0, "George works for Fenwick", 1),
+        (0, "Fenwick.", 1),
+        (0, "Fenwick", 1),
+        (0, "George works for Elmtek.", 0),
+        (0, "Elmtek.", 0),
+        (0, "Ben works for Fenwick.", 0),  # he works for Elmtek, and nobody asked
+        (0, "George learns from Fenwick.", 0),
+        (0, "in Fenwick.", 0),  # it is no city
+        (0, "Fenwick Elmtek.", 0),
+        (0, "Fenwick. Elmtek.", 0),
+        (0, "Fenwick. Fenwick.", 0),
+        (0, "Fenwick nobody knows.", 0),
+        (0, "George works for Fenwick. nobody knows.", 0),
         (0, "nobody knows.", 0),
-        (0, "Adam learns from.", 0),
+        (0, "George works for.", 0),
         (0, ".", 0),
         (0, "", 0),
-        (2, "nobody knows.", 1),
-        (2, "nobody knows", 1),
-        (2, "that is not said.", 1),
-        (2, "that is said.", 0),
-        (2, "Nora lives in Kyoto.", 0),
-        (2, "Kyoto. nobody knows.", 0),
-        (2, "", 0),
-        (8, "Cairo.", 1),
-        (8, "in Cairo.", 1),
-        (8, "in Cairo", 1),
-        (8, "in. Cairo", 0),
+        (3, "nobody knows.", 1),
+        (3, "nobody knows", 1),
+        (3, "that is not said.", 1),
+        (3, "that is said.", 0),
+        (3, "Berlin answers to David.", 0),
+        (3, "David. nobody knows.", 0),
+        (3, "", 0),
+        (4, "Cairo.", 1),
+        (4, "in Cairo.", 1),
+        (4, "in Cairo", 1),
+        (4, "in. Cairo", 0),
     ],
 )
 def test_gold_worked_out_by_hand(sample, text, gold):
     task = make_task("knowledge_qa")
     prompts, references = decoded(task, "test")
-    assert [(prompts[0], references[0]), (prompts[2], references[2])] == [(PROMPT, STATEMENT), (OPEN, "nobody knows.")]
+    assert [(prompts[0], references[0]), (prompts[3], references[3])] == [(PROMPT, STATEMENT), (OPEN, "nobody knows.")]
     scores = textgym.score(ENV, [sample], [text], split="test", feedback=["gold"], noise=[], max_new_tokens=20)
     assert scores.gold[0] == gold
 
@@ -123,6 +120,7 @@ def test_a_solver_of_our_own_finds_the_answers(difficulty):
         assert len(facts) == task.facts
         assert len(path) == data["hops"][number]
         assert any(entity in (holder, value) for (holder, _), value in facts.items())
+        assert all(holder != value and facts.get((value, n)) != holder for (holder, n), value in facts.items())
         rivals = {value for (_, relation), value in facts.items() if relation == path[-1]}
         for relation in path:
             entity = facts.get((entity, relation))
@@ -145,18 +143,18 @@ def test_hops_and_refusals_are_as_frequent_as_asked_for(difficulty):
 
 
 @pytest.mark.parametrize("difficulty", DIFFICULTIES)
-def test_no_prompt_is_there_twice_and_no_answer_is_in_two_splits(difficulty):
+def test_no_prompt_is_there_twice_and_no_question_about_the_same_facts_is_in_two_splits(difficulty):
     task = make_task("knowledge_qa", difficulty)
-    prompts = {split: decoded(task, split) for split in SPLITS}
-    everything = [prompt for split in SPLITS for prompt in prompts[split][0]]
+    prompts = {split: decoded(task, split)[0] for split in SPLITS}
+    everything = [prompt for split in SPLITS for prompt in prompts[split]]
     assert len(set(everything)) == len(everything) == task.size
-    answers = []
+    asked = []
     for split in SPLITS:
-        asked = [(read(prompt)[1:], said) for prompt, said in zip(*prompts[split], strict=True)]
-        answers.append({(*who, said.split()[-1]) for who, said in asked if said != "nobody knows."})
-    assert not answers[0] & answers[1]
-    assert not answers[0] & answers[2]
-    assert not answers[1] & answers[2]
+        of_split = [read(prompt) for prompt in prompts[split]]
+        asked.append({(frozenset(facts.items()), *question) for facts, *question in of_split})
+    assert not asked[0] & asked[1]
+    assert not asked[0] & asked[2]
+    assert not asked[1] & asked[2]
 
 
 @settings(max_examples=12, deadline=None)
@@ -164,8 +162,8 @@ def test_no_prompt_is_there_twice_and_no_answer_is_in_two_splits(difficulty):
 def test_references_get_full_gold_and_fit_and_the_masks_allow_them(data):
     hops = data.draw(st.integers(1, 4))
     arguments = {
-        "hops": hops, "facts": data.draw(st.integers(2 * hops + 1, 16)), "wordings": data.draw(st.integers(1, 3)),
-        "unanswerable": data.draw(st.floats(0, 1)), "size": 80,
+        "hops": hops, "facts": data.draw(st.integers(2 * hops + 1, 16)), "names": 16, "size": 80,
+        "wordings": data.draw(st.integers(1, 3)), "unanswerable": data.draw(st.floats(0, 1)),
     }  # fmt: skip
     task = KnowledgeQA(**arguments)
     for split in SPLITS:
@@ -200,35 +198,35 @@ def test_any_tokens_get_a_gold_and_some_token_may_follow(begun, seed, length):
 
 def test_the_mask_worked_out_by_hand(begun):
     task, transition = begun
-    facts, *_ = read(decoded(task, "test")[0][1])
+    facts, *_ = read(decoded(task, "test")[0][2])
     names = {holder for holder, _ in facts} | set(facts.values())
     cities = names & set(ENTITIES["city"])
     verbs = {relation.sentences[0].split()[1] for relation in RELATIONS}
     nouns = {"employer", "home", "boss", "teacher", "owner", "mayor"}
-    assert "Hexly" in names
+    assert "Pelmo" in names
     assert cities
     cases = {
         "": {*names, "in", "the", "nobody", "that"},
-        "Hexly": {*verbs, "'s", ".", "<end>"},
+        "Pelmo": {*verbs, "'s", ".", "<end>"},
         "in": cities,
-        "in Berlin": {".", "<end>"},
+        "in Rome": {".", "<end>"},
         "the": nouns,
         "the home": {"city"},
         "the home city": {"of"},
         "the owner of": {*names, "the"},
-        "the owner of Hexly": {*verbs, "'s"},
-        "Hexly's": nouns,
-        "Hexly's owner": verbs,
-        "Hexly's owner works": {"for"},
-        "Hexly's owner works for": names,
-        "Hexly's owner works for Morvan": {".", "<end>"},
+        "the owner of Pelmo": {*verbs, "'s"},
+        "Pelmo's": nouns,
+        "Pelmo's owner": verbs,
+        "Pelmo's owner works": {"for"},
+        "Pelmo's owner works for": names,
+        "Pelmo's owner works for Inova": {".", "<end>"},
         "nobody": {"knows"},
         "that is not": {"said"},
         "that is not said.": {"<end>"},
     }
     for text, following in cases.items():
         ids = task.vocabulary.encode(text)
-        written = transition[np.array([1])].with_texts(np.array([[*ids, 0]]), np.array([len(ids)]))
+        written = transition[np.array([2])].with_texts(np.array([[*ids, 0]]), np.array([len(ids)]))
         allowed = np.flatnonzero(task.allowed_tokens(written)[0])
         assert {task.vocabulary.tokens[token] for token in allowed} == following, text
 
@@ -270,11 +268,12 @@ def test_no_trick_beats_the_reference_on_the_default_feedback(difficulty):
     [
         ({"hops": 0}, "hops must be 1 to 4, got 0"),
         ({"hops": 5}, "hops must be 1 to 4, got 5"),
-        ({"hops": 2}, r"facts must be 2 hops [+] 1 = 5 to 16, got 4"),
-        ({"facts": 17}, r"facts must be 2 hops [+] 1 = 3 to 16, got 17"),
+        ({"hops": 2}, r"facts must be 2 hops [+] 1 = 5 to names = 8, got 3"),
+        ({"facts": 17}, r"facts must be 2 hops [+] 1 = 3 to names = 8, got 17"),
+        ({"names": 17}, "names must be at most 16, got 17"),
         ({"wordings": 0}, "wordings must be 1 to 3, got 0"),
         ({"unanswerable": -0.1}, "unanswerable must be 0 to 1, got -0.1"),
-        ({"size": 7}, "size must be at least 8, got 7"),
+        ({"size": 7}, "size must be 8 to 16,384, got 7"),
     ],
 )
 def test_errors_name_the_value_and_what_is_allowed(arguments, said):

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from textgym.tasks.parts.draws import Draws
 from textgym.tasks.parts.held_out import split_of
 from textgym.tasks.parts.knowledge_world import ENTITIES, KIND, RELATIONS, Fact
 
-MOST_HOPS, MOST_FACTS = 4, 16  # with more facts of one relation, cities and companies run out
+MOST_HOPS = 4
+
+Entities = Mapping[str, Sequence[str]]
+"""The entities of each kind."""
 
 PATHS: dict[int, list[tuple[int, ...]]] = {1: [(number,) for number in range(len(RELATIONS))]}
 """All sequences of relations in which each holds of the value of the one before, by their length."""
@@ -32,10 +35,12 @@ class Question(NamedTuple):
     Attributes:
         path: the numbers of the relations.
         entities: who is asked about, then the value of each relation; the last is the answer.
+        others: the entities of the same path from another one, which leads astray.
     """
 
     path: tuple[int, ...]
     entities: tuple[str, ...]
+    others: tuple[str, ...]
 
     def holder(self, *, possessive: bool) -> list[str]:
         """Returns who or what is asked about, as tokens: `the boss of Anna`, or `Anna's boss` if `possessive`.
@@ -59,20 +64,22 @@ class Question(NamedTuple):
         return [*holder, *RELATIONS[self.path[-1]].wordings[0].words, self.entities[-1], "."]
 
 
-def draw_question(draws: Draws, hops: int, split: str) -> Question:
-    """Returns a question of a number of hops, of those that have their answer in a split and in no other."""
-    path = draws.choice(PATHS[hops])
+def draw_question(draws: Draws, among: Entities, hops: int, split: str) -> Question:
+    """Returns a question of a number of hops that a split has and no other: not with this answer and these others."""
     while True:
-        entities = [draws.choice(ENTITIES[RELATIONS[path[0]].holder])]
-        for number in path:
-            while (value := draws.choice(ENTITIES[RELATIONS[number].value])) in entities:
+        path = draws.choice(PATHS[hops])
+        kinds = [RELATIONS[path[0]].holder, *(RELATIONS[number].value for number in path)]
+        drawn: list[str] = []
+        for kind in kinds * 2:
+            while (word := draws.choice(among[kind])) in drawn:
                 pass
-            entities.append(value)
-        if split_of(f"{entities[0]} {path} {entities[-1]}") == split:
-            return Question(path, tuple(entities))
+            drawn.append(word)
+        question = Question(path, tuple(drawn[: len(kinds)]), tuple(drawn[len(kinds) :]))
+        if split_of(f"{path} {drawn}") == split:
+            return question
 
 
-def draw_facts(draws: Draws, question: Question, count: int, *, answerable: bool) -> list[Fact]:
+def draw_facts(draws: Draws, among: Entities, question: Question, count: int, *, answerable: bool) -> list[Fact]:
     """Returns `count` facts in random order from which the answer follows, or not.
 
     The path to the answer is among them, without one of its facts where the question is not to be answerable. So are
@@ -81,14 +88,15 @@ def draw_facts(draws: Draws, question: Question, count: int, *, answerable: bool
 
     Args:
         draws: the source of chance.
+        among: the entities, at least `count` of each kind and twice as many people.
         question: the question.
         count: how many, at least twice the question's hops and one more.
         answerable: whether the answer is to follow.
     """
-    path, entities = question
-    graph = _Graph(draws)
+    path, entities, others = question
+    graph = _Graph(draws, among)
     steps = graph.follow(path, entities)
-    graph.follow_anew(path)
+    graph.follow(path, others)
     graph.tell_more_of(entities[0], path)
     wanted = count if answerable else count + 1
     while len(graph.known) < wanted:
@@ -107,8 +115,8 @@ class _Graph:
         known: the value of each holder and relation, in the order in which they were drawn.
     """
 
-    def __init__(self, draws: Draws) -> None:
-        self.draws = draws
+    def __init__(self, draws: Draws, among: Entities) -> None:
+        self.draws, self.among = draws, among
         self.known: dict[tuple[str, int], str] = {}
         self._given: set[tuple[int, str]] = set()
         self._named: list[str] = []  # those named twice are there twice
@@ -118,14 +126,6 @@ class _Graph:
         for holder, number, value in zip(entities, path, entities[1:], strict=False):
             self._add(holder, number, value)
         return list(zip(entities, path, strict=False))
-
-    def follow_anew(self, path: Sequence[int]) -> None:
-        """Adds the facts of a path through entities that were not named."""
-        holder = self.new(RELATIONS[path[0]].holder)
-        for number in path:
-            value = self.new(RELATIONS[number].value)
-            self._add(holder, number, value)
-            holder = value
 
     def tell_more_of(self, entity: str, path: Sequence[int]) -> None:
         """Adds what does not answer a question about an entity, in half of the cases the last step without others."""
@@ -140,7 +140,7 @@ class _Graph:
 
     def add_any(self, number: int) -> None:
         """Adds a fact of a relation about an entity of which it is not known."""
-        while (key := (self.draws.choice(ENTITIES[RELATIONS[number].holder]), number)) in self.known:
+        while (key := (self.draws.choice(self.among[RELATIONS[number].holder]), number)) in self.known:
             pass
         self._add_drawn(*key)
 
@@ -154,13 +154,13 @@ class _Graph:
 
     def new(self, kind: str) -> str:
         """Returns an entity of a kind that was not named."""
-        while (word := self.draws.choice(ENTITIES[kind])) in self._named:
+        while (word := self.draws.choice(self.among[kind])) in self._named:
             pass
         return word
 
     def _add_drawn(self, holder: str, number: int) -> None:
         while True:
-            value = self.draws.choice(ENTITIES[RELATIONS[number].value])
+            value = self.draws.choice(self.among[RELATIONS[number].value])
             backwards = self.known.get((value, number)) == holder  # nobody is the boss of their boss
             if value != holder and (number, value) not in self._given and not backwards:
                 break

@@ -15,7 +15,7 @@ MEN = (
     "Nick", "Oscar", "Peter",
 )  # fmt: skip
 ENTITIES = {
-    "person": (*WOMEN, *MEN),
+    "person": tuple(name for pair in zip(WOMEN, MEN, strict=True) for name in pair),
     "company": (
         "Acme", "Brixo", "Calder", "Dorvan", "Elmtek", "Fenwick", "Gorlan", "Hexly", "Inova", "Jarvik", "Kelso",
         "Lumex", "Morvan", "Norsk", "Orbis", "Pelmo",
@@ -29,10 +29,18 @@ ENTITIES = {
         "mirrors", "pianos", "tents", "toys", "vases",
     ),
 }  # fmt: skip
-"""The words of each kind of entity, one token each."""
+"""The words of each kind of entity, one token each; there are twice as many people as there are of the others."""
 
 KIND = {word: kind for kind, words in ENTITIES.items() for word in words}
 """The kind of each entity."""
+
+MOST_NAMES = len(ENTITIES["city"])
+"""How many companies, cities and products there are, and half as many as there are people."""
+
+
+def first_entities(count: int) -> dict[str, tuple[str, ...]]:
+    """Returns the first `count` companies, cities and products, and twice as many people."""
+    return {kind: words[: 2 * count if kind == "person" else count] for kind, words in ENTITIES.items()}
 
 
 class Wording(NamedTuple):
