@@ -88,7 +88,7 @@ def train(
         rows: how many texts are written at a time.
         settings: the learner's further arguments; [start, end] is a linear schedule of a number. `ent_coef`,
             `temperature` and `guidance` may be scheduled for every learner.
-        env_kwargs: the environment's further arguments.
+        env_kwargs: the environment's further arguments; its `group_size` is the learner's, if that has one.
         tell: takes the share that is done, in [0, 1].
 
     Raises:
@@ -98,9 +98,10 @@ def train(
         raise ValueError(f"the algorithm must be one of {', '.join(LEARNERS)}, got {learner!r}")
     if tokens < 1 or rows < 1:
         raise ValueError(f"tokens and rows must be at least 1, got tokens={tokens}, rows={rows}")
-    env = make_vec_env(env_id, n_envs=rows, seed=seed, **(env_kwargs or {}))
     start = str(model) if isinstance(model, Path) else model
     arguments = _scheduled({**DEFAULTS[learner], **(settings or {})})
+    grouping = {"group_size": arguments.get("group_size", 1)}
+    env = make_vec_env(env_id, n_envs=rows, seed=seed, **{**grouping, **(env_kwargs or {})})
     callbacks: list[BaseCallback] = [ReturnsCallback(folder.log), StopOnNonFinite(), _Teller(tell)]
     if learner != "reinforce":  # which sees to its exploration itself
         callbacks.append(Exploration(**{name: arguments.pop(name) for name in EXPLORATION if name in arguments}))

@@ -55,7 +55,7 @@ DIAGNOSTICS = (
     Diagnostic("Bandit", 40_000, "which token pays"),
     Diagnostic("Copy", 100_000, "a token at each place"),
     Diagnostic("Reverse", 100_000, "the same, backwards"),
-    Diagnostic("Chain", 60_000, "credit over many tokens"),
+    Diagnostic("Chain", 100_000, "credit over many tokens"),
     Diagnostic("Lock", 50_000, "exploration"),
     Diagnostic("Vocabulary", 60_000, "many actions"),
     Diagnostic("Horizon", 160_000, "long texts"),

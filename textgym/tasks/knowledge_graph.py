@@ -40,7 +40,7 @@ class KnowledgeGraph(Task):
     grammar may write any word but other entities.
 
     The task's signal `"well_formed"` is the share of the pieces that are triples, true or not. The default feedback is
-    the match of tokens, this signal, and an edit, with Gaussian noise.
+    the match of tokens, this signal, and an edit, with a little Gaussian noise on every token.
 
     A low score means that clauses are not read: facts left out, entities put into the wrong triple, who a pronoun means
     not found. Where triples are well formed and gold is low, the form is learnt and the content is not.
@@ -65,7 +65,7 @@ class KnowledgeGraph(Task):
         {"name": "task_signal", "signal": "well_formed", "weight": 0.1},
         {"name": "edit", "weight": 0.5},
     )
-    default_noise = ({"name": "gaussian", "sigma": 0.1},)
+    default_noise = ({"name": "gaussian", "sigma": 0.02},)
     optimal_return = 1.0
 
     def __init__(self, facts: int = 3, wordings: int = 1, tied: float = 0.3, size: int = 8192) -> None:

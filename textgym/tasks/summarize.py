@@ -35,11 +35,10 @@ class Summarize(Task):
     that the text names, in a phrase or not, is invented: it is somebody else's, wrong or an aside. A fact that is said
     twice counts once. Random tokens get about 0, the first words of an easy report about half of what a summary gets.
 
-    The default feedback is a strict rating of ROUGE-L in five levels, fluency, relevance and informativeness, with
-    Gaussian noise on their sum. It sees wrong facts only in part: relevance likes what is beside the point as well, and
-    informativeness what is made up. Gold parts from it where a fluent summary holds a wrong fact, and where a faithful
-    one has an order or words of its own. Two more signals are there to be used, `"kept"`, the share of the facts that
-    is kept, and `"faithful"`, the share of the named values that is not invented.
+    The default feedback is a rating of gold in five levels, fluency, relevance and informativeness, with Gaussian noise
+    on their sum. The last two part from gold: relevance likes what is beside the point as well, and informativeness
+    what is made up. Two more signals are there to be used, `"kept"`, the share of the facts that is kept, and
+    `"faithful"`, the share of the named values that is not invented.
 
     The mask is the grammar of the summaries; a text that has left it may go on with anything. The presets grow in all
     that a report holds: some 42, 79 and 137 tokens.
@@ -63,7 +62,7 @@ class Summarize(Task):
     swept = "distractors"
     optimal_return = 1.0
     default_feedback = (
-        {"name": "rating", "metric": "rouge_l", "levels": 5, "cuts": [0.4, 0.6, 0.8, 0.95], "weight": 0.5},
+        {"name": "rating", "metric": "gold", "levels": 5, "weight": 0.5},
         {"name": "fluency", "weight": 0.15},
         {"name": "relevance", "weight": 0.3},
         {"name": "informativeness", "weight": 0.05},
