@@ -11,11 +11,11 @@ from rapidfuzz.process import cdist
 from sacrebleu.metrics import CHRF
 
 from textgym.registration import build
-from textgym.tasks import docstring
 from textgym.tasks.base import SPLITS
 from textgym.tasks.docstring import Docstring
-from textgym.tasks.parts import corpus_cache
-from textgym.tasks.parts.standard_library import Documented, first_sentence, read, split_corpus
+from textgym.tasks.parts import corpus_cache, pair_corpus
+from textgym.tasks.parts.standard_library import first_sentence, read
+from textgym.tasks.parts.text_pairs import TextPair, split_pairs
 from textgym.transition import Transition
 
 SOURCE = '''
@@ -59,8 +59,8 @@ def test_a_file_is_read_without_being_imported(tmp_path):
     (tmp_path / "test").mkdir()
     (tmp_path / "test" / "skipped.py").write_text(SOURCE)
     found = list(read(tmp_path))
-    assert {item.module for item in found} == {"package"}
-    assert [(item.signature, item.summary) for item in found] == [
+    assert {item.source for item in found} == {"package"}
+    assert [(item.prompt, item.reference) for item in found] == [
         ("plain(a, /, b: int=1, *c, d=2, **e) -> str", "Return the name."),
         ("async wait()", "Wait for the end (e.g. of a file)"),
         ("class Box(size=3)", "A box of things."),
@@ -87,19 +87,19 @@ def test_first_sentence(docstring, sentence):
 
 
 def test_near_duplicates_are_dropped():
-    by_split = {Documented(f"m{i}", "", "").split: f"m{i}" for i in range(100)}
+    by_split = {TextPair(f"m{i}", "", "").split: f"m{i}" for i in range(100)}
     train, test = by_split["train"], by_split["test"]
     found = [
-        Documented(train, "f(a)", "Return the name of the file."),
-        Documented(train, "g(a)", "return the NAME of the file 2"),
-        Documented(train, "h(a)", "Return the names of the files."),
-        Documented(train, "f(a)", "Something else entirely."),
-        Documented(test, "k(a)", "Return the name of a file."),
-        Documented(test, "l(a)", "Close the connection at once."),
+        TextPair(train, "f(a)", "Return the name of the file."),
+        TextPair(train, "g(a)", "return the NAME of the file 2"),
+        TextPair(train, "h(a)", "Return the names of the files."),
+        TextPair(train, "f(a)", "Something else entirely."),
+        TextPair(test, "k(a)", "Return the name of a file."),
+        TextPair(test, "l(a)", "Close the connection at once."),
     ]
-    kept = split_corpus(found)
-    assert [item.signature for item in kept["train"]] == ["f(a)", "h(a)"]
-    assert [item.signature for item in kept["test"]] == ["l(a)"]
+    kept = split_pairs(found)
+    assert [item.prompt for item in kept["train"]] == ["f(a)", "h(a)"]
+    assert [item.prompt for item in kept["test"]] == ["l(a)"]
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +121,7 @@ def folder(tmp_path_factory):
 def task(folder):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TEXTGYM_CACHE", str(folder))
-        patch.setattr(docstring, "_make", None)  # everything must come from the cache
+        patch.setattr(pair_corpus, "make_corpus", None)  # everything must come from the cache
         return Docstring()
 
 
@@ -143,7 +143,7 @@ def test_the_corpus_is_large_and_its_splits_have_nothing_in_common(task):
         prompts += [task.vocabulary.decode(ids) for ids in prompt_ids]
         summaries = [task.vocabulary.decode(ids) for ids in reference_ids]
         assert all(text.isascii() and text.isprintable() for text in summaries)
-        gists[split] = [Documented("", "", text).gist for text in summaries]
+        gists[split] = [TextPair("", "", text).gist for text in summaries]
         modules[split] = set(task.prompt_set(split).data["module"])
         assert len(task.prompt_set(split).data["module"]) == len(summaries)
     sizes = {split: len(gists[split]) for split in SPLITS}
