@@ -47,7 +47,7 @@ GARBAGE = (
     "é☃🙂",
     "1/0",
 )
-FEW = dict.fromkeys(NAMES, 24) | {"knight_swap": 8, "tower_of_hanoi": 64}
+FEW = dict.fromkeys(NAMES, 24) | {"knight_swap": 8, "syllogism": 128, "tower_of_hanoi": 64}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -87,7 +87,7 @@ def test_every_generator_is_a_task_whose_references_earn_what_its_own_scorer_say
         assert isinstance(task._problems, own)
         assert text == reference(name, problem)
         assert task.score(text, literal) == float(task._problems.score_answer(text, problem)) == 1.0
-    for candidate in (*GARBAGE, *(text for text, _ in texts)):
+    for candidate in (*GARBAGE, *(text for text, _ in texts[:6])):
         scores = [task.score(candidate, problem) for _, problem in texts]
         assert all(0.0 <= value <= 1.0 for value in scores)
         assert np.mean(scores) < 1.0, f"one text solves all: {candidate!r}"

@@ -10,7 +10,7 @@ from textgym.tasks.parts.text_pairs import TextPair
 _FEWEST_WORDS = 8
 _PARAGRAPHS = re.compile(r"\n\s*\n")
 _NOT_PROSE = re.compile(r"::=|>>>|^\.\.\.", re.MULTILINE)  # grammar and examples
-_BULLET = re.compile(r"\s*(\*|\d+\.)\s+")
+_BULLET = re.compile(r"^\s*(\*|\d+\.)\s+")
 _SENTENCES = re.compile(r"(?<=[.!?])\s+(?=[A-Z\"*])")
 _WORDS = re.compile(r"[a-z]{3} [a-z]{2}")
 

@@ -22,6 +22,7 @@ from textgym.tasks.parts.reasoning_scorers import LEFT_OUT
 
 UNLEVELLED: Mapping[str, str] = {
     "knight_swap": "its curriculum asks for boards smaller than its configuration allows; a puzzle takes a second",
+    "propositional_logic": "its lowest level has four problems, and one text solves them all",
     "sokoban": "its lowest level takes ten seconds a puzzle",
 }
 """The data sets whose curriculum is of no use, and why: they have their own default configuration only."""
