@@ -72,8 +72,8 @@ def tokenise(
         for number, (prompt, reference) in enumerate(ids)
         if len(prompt) < max_prompt and (max_reference is None or len(reference) <= max_reference)
     ]
-    fitting = ([ids[number][part] for number in fits] for part in (0, 1))
-    return PromptSet.from_tokens(*fitting, TokenizerVocabulary(tokenizer)), fits
+    fitting_prompts, fitting_references = ([ids[number][part] for number in fits] for part in (0, 1))
+    return PromptSet.from_tokens(fitting_prompts, fitting_references, TokenizerVocabulary(tokenizer)), fits
 
 
 def as_arrays(prompt_set: PromptSet, prefix: str) -> Arrays:
