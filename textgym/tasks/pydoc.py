@@ -20,11 +20,10 @@ class PyDoc(Task):
 
     Example: prompt `Mutable sequences can be`, reference `changed after they are created.`
 
-    The corpus is what `help` says on topics such as `"assignment"`, which comes with every Python: some eighteen hundred
-    sentences of at least eight words, split by topic without near-duplicates between the splits. The tokens are a
-    byte-level BPE of the train split. Both are made on first use, in a second, and kept in the cache folder
-    (`TEXTGYM_CACHE`, else `~/.cache/textgym`). They differ between versions of Python: compare results with equal
-    `fingerprint` only.
+    The corpus is what `help` says on topics such as `"assignment"`, which comes with every Python: some 1,800 sentences
+    of at least eight words, split by topic without near-duplicates between the splits. The tokens are a byte-level BPE
+    of the train split. Both are made on first use, in a second, and kept in the cache folder (`TEXTGYM_CACHE`, else
+    `~/.cache/textgym`). They differ between versions of Python: compare results with equal `fingerprint` only.
 
     Gold is chrF against the reference, with precision and recall weighing the same: with the usual weights, random
     texts that use up the budget outscore short sensible ones. Few sentences have only one end that makes sense, so a
