@@ -11,11 +11,12 @@ from rapidfuzz.process import cdist
 from sacrebleu.metrics import CHRF
 
 from textgym.registration import build
-from textgym.tasks import docstring
 from textgym.tasks.base import SPLITS
 from textgym.tasks.docstring import Docstring
-from textgym.tasks.parts import corpus_cache
-from textgym.tasks.parts.standard_library import Documented, first_sentence, read, split_corpus
+from textgym.tasks.parts import corpus_cache, pair_corpus
+from textgym.tasks.parts.installed_packages import find_packages, package_versions
+from textgym.tasks.parts.standard_library import first_sentence, read, read_package
+from textgym.tasks.parts.text_pairs import TextPair, split_pairs
 from textgym.transition import Transition
 
 SOURCE = '''
@@ -59,8 +60,8 @@ def test_a_file_is_read_without_being_imported(tmp_path):
     (tmp_path / "test").mkdir()
     (tmp_path / "test" / "skipped.py").write_text(SOURCE)
     found = list(read(tmp_path))
-    assert {item.module for item in found} == {"package"}
-    assert [(item.signature, item.summary) for item in found] == [
+    assert {item.source for item in found} == {"package"}
+    assert [(item.prompt, item.reference) for item in found] == [
         ("plain(a, /, b: int=1, *c, d=2, **e) -> str", "Return the name."),
         ("async wait()", "Wait for the end (e.g. of a file)"),
         ("class Box(size=3)", "A box of things."),
@@ -87,19 +88,19 @@ def test_first_sentence(docstring, sentence):
 
 
 def test_near_duplicates_are_dropped():
-    by_split = {Documented(f"m{i}", "", "").split: f"m{i}" for i in range(100)}
+    by_split = {TextPair(f"m{i}", "", "").split: f"m{i}" for i in range(100)}
     train, test = by_split["train"], by_split["test"]
     found = [
-        Documented(train, "f(a)", "Return the name of the file."),
-        Documented(train, "g(a)", "return the NAME of the file 2"),
-        Documented(train, "h(a)", "Return the names of the files."),
-        Documented(train, "f(a)", "Something else entirely."),
-        Documented(test, "k(a)", "Return the name of a file."),
-        Documented(test, "l(a)", "Close the connection at once."),
+        TextPair(train, "f(a)", "Return the name of the file."),
+        TextPair(train, "g(a)", "return the NAME of the file 2"),
+        TextPair(train, "h(a)", "Return the names of the files."),
+        TextPair(train, "f(a)", "Something else entirely."),
+        TextPair(test, "k(a)", "Return the name of a file."),
+        TextPair(test, "l(a)", "Close the connection at once."),
     ]
-    kept = split_corpus(found)
-    assert [item.signature for item in kept["train"]] == ["f(a)", "h(a)"]
-    assert [item.signature for item in kept["test"]] == ["l(a)"]
+    kept = split_pairs(found)
+    assert [item.prompt for item in kept["train"]] == ["f(a)", "h(a)"]
+    assert [item.prompt for item in kept["test"]] == ["l(a)"]
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +122,7 @@ def folder(tmp_path_factory):
 def task(folder):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TEXTGYM_CACHE", str(folder))
-        patch.setattr(docstring, "_make", None)  # everything must come from the cache
+        patch.setattr(pair_corpus, "make_corpus", None)  # everything must come from the cache
         return Docstring()
 
 
@@ -143,7 +144,7 @@ def test_the_corpus_is_large_and_its_splits_have_nothing_in_common(task):
         prompts += [task.vocabulary.decode(ids) for ids in prompt_ids]
         summaries = [task.vocabulary.decode(ids) for ids in reference_ids]
         assert all(text.isascii() and text.isprintable() for text in summaries)
-        gists[split] = [Documented("", "", text).gist for text in summaries]
+        gists[split] = [TextPair("", "", text).gist for text in summaries]
         modules[split] = set(task.prompt_set(split).data["module"])
         assert len(task.prompt_set(split).data["module"]) == len(summaries)
     sizes = {split: len(gists[split]) for split in SPLITS}
@@ -191,6 +192,126 @@ def scores(task, texts, split="test"):
         (spec["weight"], build("metrics", spec.get("metric", spec["name"]), task)) for spec in task.default_feedback
     ]
     return sum(weight * metric.score(seen) for weight, metric in signals), task.gold(seen)
+
+
+PINNED = "d2d05e696ddef496"  # of the corpus below, from before there were packages
+
+
+def write_library(folder):
+    """Writes 60 modules with ten functions each, whose summaries differ."""
+    verbs = ["Return", "Close", "Open", "Count", "Merge", "Split", "Sort", "Print", "Parse", "Find"]
+    nouns = ["apple", "river", "window", "engine", "letter", "garden", "planet", "shadow", "copper", "violin"]
+    ends = [
+        "quickly",
+        "twice",
+        "backwards",
+        "later",
+        "everywhere",
+        "correctly",
+        "silently",
+        "together",
+        "randomly",
+        "safely",
+    ]
+    folder.mkdir()
+    for module in range(60):
+        functions = [
+            f'def f{module}_{number}(a, b={number}):\n    """{verb} the {nouns[module % 10]} '
+            f'{nouns[(module // 10 + number) % 10]} {ends[(module + number) % len(ends)]}."""\n'
+            for number, verb in enumerate(verbs)
+        ]
+        (folder / f"m{module}.py").write_text("".join(functions))
+
+
+def test_the_standard_library_alone_makes_what_it_made_before_packages(tmp_path, monkeypatch):
+    write_library(tmp_path / "library")
+    monkeypatch.setenv("TEXTGYM_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("textgym.tasks.docstring.read", lambda: read(tmp_path / "library"))
+    assert Docstring(vocabulary_size=256).fingerprint == PINNED
+
+
+@pytest.mark.skipif(sys.version_info[:3] != (3, 11, 7), reason="every Python has its own standard library")
+def test_the_corpus_of_python_3_11_7_is_what_it_was(task):
+    if task.counts["found"] != 7474:
+        pytest.skip("this Python comes without a part of its standard library, or with more")
+    assert task.fingerprint == "b7dade81030ecf1b"
+
+
+LOUD = """
+raise SystemExit("imported")
+def speak(loud=True):
+    \"\"\"Say something to everybody around.\"\"\"
+"""
+
+
+@pytest.fixture
+def packages(tmp_path, monkeypatch):
+    """Two packages that must not be imported, and a namespace package, in front of an empty standard library."""
+    (tmp_path / "site" / "loud_pack" / "inner").mkdir(parents=True)
+    (tmp_path / "site" / "spread").mkdir()
+    (tmp_path / "site" / "loud_pack" / "__init__.py").write_text(LOUD)
+    (tmp_path / "site" / "loud_pack" / "inner" / "deep.py").write_text(LOUD.replace("speak", "whisper"))
+    (tmp_path / "site" / "loud_single.py").write_text(LOUD.replace("speak", "sing"))
+    (tmp_path / "site" / "spread" / "part.py").write_text(LOUD.replace("speak", "hum"))
+    write_library(tmp_path / "library")
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    monkeypatch.setenv("TEXTGYM_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("textgym.tasks.docstring.read", lambda: read(tmp_path / "library"))
+    return tmp_path / "site"
+
+
+def test_packages_are_found_and_parsed_without_being_imported(packages):
+    found = [
+        (item.source, item.prompt)
+        for places in find_packages(["loud_pack", "loud_single", "spread"]).values()
+        for place in places
+        for item in read_package(place, place.parent)
+    ]
+    assert found == [
+        ("loud_pack", "speak(loud=True)"),
+        ("loud_pack.inner.deep", "whisper(loud=True)"),
+        ("loud_single", "sing(loud=True)"),
+        ("spread.part", "hum(loud=True)"),
+    ]
+    assert not {"loud_pack", "loud_single", "spread"} & set(sys.modules)
+
+
+def test_packages_add_to_the_standard_library(packages):
+    alone, more = Docstring(vocabulary_size=256), Docstring(vocabulary_size=256, packages=["loud_single"])
+    assert more.counts["found"] == alone.counts["found"] + 1 == 601
+    modules = {module for split in SPLITS for module in more.prompt_set(split).data["module"]}
+    assert "loud_single" in modules
+    assert alone.fingerprint != more.fingerprint
+
+
+def test_another_version_of_a_package_is_read_anew(packages, monkeypatch):
+    made = Docstring(vocabulary_size=256, packages=["loud_single"]).fingerprint
+    (packages / "loud_single.py").write_text(LOUD.replace("speak", "shout"))
+    assert Docstring(vocabulary_size=256, packages=["loud_single"]).fingerprint == made
+    monkeypatch.setattr("textgym.tasks.docstring.package_versions", lambda names: {"loud_single": ["loud 2.0"]})
+    assert Docstring(vocabulary_size=256, packages=["loud_single"]).fingerprint != made
+
+
+def test_versions_are_those_that_are_installed():
+    assert package_versions(["numpy"]) == {"numpy": [f"numpy {np.__version__}"]}
+    assert package_versions(["json"]) == {"json": []}
+    assert package_versions([]) == {}
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (["numpy", "no_such_a", "no_such_b"], "these are not: no_such_a, no_such_b; install what they are part of"),
+        (["sys"], "must be installed as Python source, and these are not: sys"),
+        (["numpy.linalg"], "without dots, such as \"numpy\", got 'numpy.linalg'"),
+        ([3], 'without dots, such as "numpy", got 3'),
+        ("numpy", r"must be a list of names, such as \[\"numpy\"\], got 'numpy'"),
+        (["numpy", "numpy"], r"must differ from each other, got \['numpy', 'numpy'\]"),
+    ],
+)
+def test_wrong_packages_are_refused(names, message):
+    with pytest.raises(ValueError, match=message):
+        Docstring(packages=names)
 
 
 def test_gold_is_chrf(task):

@@ -1,91 +1,45 @@
-"""The corpus of `Docstring`: how the functions of Python's standard library are called and what they say they do."""
+"""How the functions of Python's standard library, and of packages, are called and what they say they do."""
 
 from __future__ import annotations
 
 import ast
 import copy
-import hashlib
 import os
 import re
 import sysconfig
 import warnings
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Iterator
 from pathlib import Path
 
-from rapidfuzz.distance import Indel
-from rapidfuzz.process import extractOne
-
-from textgym.tasks.base import SPLITS
+from textgym.tasks.parts.text_pairs import TextPair
 
 _SKIPPED = {"__pycache__", "dist-packages", "idle_test", "lib2to3", "site-packages", "test", "tests"}
 _FIRST_SENTENCE = re.compile(r"(.+?[.!?])(?=\s+[^\sa-z]|$)")
 _PROSE = re.compile(r"(?![\w.]+\s?\()(?!.*>>>).*[A-Za-z]{2}.*\s.*[A-Za-z]{2}")  # two words, no call, no example
-_PERCENT = {"train": range(80), "validation": range(80, 90), "test": range(90, 100)}
-_ALIKE = 0.9
 
 _Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
-@dataclass(frozen=True)
-class Documented:
-    """A function or class and the first sentence of its docstring.
-
-    Attributes:
-        module: its module, such as `"email.message"`.
-        signature: how it is called, such as `"Message.get_payload(i=None, decode=False)"`.
-        summary: what it says it does, in printable ASCII with single spaces.
-    """
-
-    module: str
-    signature: str
-    summary: str
-
-    @property
-    def split(self) -> str:
-        """The split of its module, from a hash of the module's name: no module is in two splits."""
-        percent = int.from_bytes(hashlib.blake2b(self.module.encode(), digest_size=8).digest(), "little") % 100
-        return next(split for split in SPLITS if percent in _PERCENT[split])
-
-    @cached_property
-    def gist(self) -> str:
-        """The summary in lower case, without digits and punctuation."""
-        return " ".join(re.findall("[a-z]+", self.summary.lower()))
-
-
-def read(folder: Path | None = None) -> Iterator[Documented]:
+def read(folder: Path | None = None) -> Iterator[TextPair]:
     """Parses the standard library, or another folder, in the order of the files' names; nothing is imported."""
     root = folder or Path(sysconfig.get_paths()["stdlib"])
-    files = []
-    for parent, folders, names in os.walk(root):
+    yield from read_package(root, root)
+
+
+def read_package(place: Path, root: Path) -> Iterator[TextPair]:
+    """Parses the files of a package, likewise.
+
+    Args:
+        place: its folder, or its file if it is a single one.
+        root: the folder from which its modules' names are counted.
+    """
+    files = [place] if place.suffix == ".py" else []
+    for parent, folders, names in os.walk(place):
         folders[:] = [name for name in folders if name not in _SKIPPED]
         files += [Path(parent, name) for name in names if name.endswith(".py")]
     for file in sorted(files):
         module = ".".join(file.relative_to(root).with_suffix("").parts).removesuffix(".__init__")
         yield from _documented(module, file)
-
-
-def split_corpus(found: Iterable[Documented]) -> dict[str, list[Documented]]:
-    """Returns the items of each split, in the order found, without near-duplicates.
-
-    An item is dropped if an earlier one has its signature or its gist, and from validation and test also if its gist
-    is alike to one of the splits before (2 LCS / (length + length) of the characters at least 0.9).
-    """
-    signatures: set[str] = set()
-    gists: set[str] = set()
-    splits: dict[str, list[Documented]] = {split: [] for split in SPLITS}
-    for item in found:
-        if item.signature not in signatures and item.gist not in gists:
-            splits[item.split].append(item)
-            signatures.add(item.signature)
-            gists.add(item.gist)
-    before: list[str] = []
-    for split in SPLITS:
-        if before:
-            splits[split] = [item for item in splits[split] if not _alike(item.gist, before)]
-        before += [item.gist for item in splits[split]]
-    return splits
 
 
 def first_sentence(docstring: str) -> str:
@@ -95,21 +49,17 @@ def first_sentence(docstring: str) -> str:
     return found[1] if found else paragraph
 
 
-def _alike(gist: str, others: list[str]) -> bool:
-    return extractOne(gist, others, scorer=Indel.normalized_similarity, score_cutoff=_ALIKE) is not None
-
-
-def _documented(module: str, file: Path) -> Iterator[Documented]:
+def _documented(module: str, file: Path) -> Iterator[TextPair]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             tree = ast.parse(file.read_bytes())
-    except (SyntaxError, ValueError):
-        return  # a file for another version of Python, or broken on purpose
+    except (SyntaxError, ValueError, RecursionError):
+        return  # a file for another version of Python, broken on purpose, or nested too deeply
     for scope, node in _definitions(tree, ""):
         summary = first_sentence(ast.get_docstring(node) or "")
         if _PROSE.match(summary) and summary.isascii() and summary.isprintable():
-            yield Documented(module, _signature(scope, node), summary)
+            yield TextPair(module, _signature(scope, node), summary)
 
 
 def _definitions(node: ast.AST, scope: str) -> Iterator[tuple[str, _Definition]]:
