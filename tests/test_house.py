@@ -55,8 +55,8 @@ def test_an_annotator_of_another_package_is_found_and_obeys_the_laws(tmp_path):
     site = str(tmp_path / "site")
     pip = [sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check"]
     run(*pip, "--no-deps", "--no-build-isolation", "--target", site, str(tmp_path / "source"))
-    laws = [sys.executable, "-m", "pytest", "-q", "-m", "not gpu", "-k", "thumbs", "tests/textgym/test_component_laws.py"]
-    told = run(*laws, environment={"PYTHONPATH": site})
+    laws = [sys.executable, "-m", "pytest", "-q", "-m", "not gpu", "-k", "thumbs"]
+    told = run(*laws, "tests/textgym/test_component_laws.py", environment={"PYTHONPATH": site})
     (passed,) = re.findall(r"(\d+) passed", told)
     assert int(passed) >= 4 + len(ENVIRONMENTS)
     assert "failed" not in told
