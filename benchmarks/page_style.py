@@ -36,6 +36,7 @@ thead th[scope=colgroup] { padding-top: 0; }
 thead tr:last-child > * { border-bottom: 1px solid var(--ink); }
 tbody tr + tr > * { border-top: 1px solid var(--faint); }
 td b, tbody th { font-weight: 600; }
+tbody th { white-space: normal; }
 td .quiet, th .quiet { font-size: .8125rem; }
 td b + .quiet { display: block; line-height: 1.2; }
 .strip { display: flex; align-items: center; gap: 1rem; }
