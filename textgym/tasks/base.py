@@ -64,7 +64,7 @@ class PromptSet:
         """The hash of all tokens, 16 hexadecimal digits."""
         digest = hashlib.blake2b(digest_size=8)
         for array in (self.prompt_ids, self.prompt_lengths, self.reference_ids, self.reference_lengths):
-            digest.update(np.ascontiguousarray(array).tobytes())
+            digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8))  # no copy of what may be large
         return digest.hexdigest()
 
 
