@@ -108,7 +108,8 @@ class Dataset(Task):
         given = {name: value for name, value in locals().items() if name not in ("self", "preset", "__class__")}
         self.settings = settle(preset, given)
         reader = Reader(self.settings)
-        tokens = make_tokens(self.settings.tokenizer, lambda: train_texts(reader), self.settings.vocabulary_size)
+        settings = self.settings
+        tokens = make_tokens(settings.tokenizer, lambda: train_texts(reader, settings), settings.vocabulary_size)
         self.vocabulary = tokens.vocabulary
         self._made, self.counts = make_prompt_sets(reader, tokens, self.settings)
         if reader.faults:

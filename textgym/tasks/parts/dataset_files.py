@@ -6,7 +6,7 @@ import csv
 import io
 import json
 from collections import deque
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -38,7 +38,7 @@ class _Line(NamedTuple):
     fault: RawRow | None = None
 
 
-def read_file(path: Path, wanted: Collection[str]) -> Iterator[RawRow]:
+def read_file(path: Path, wanted: Collection[str]) -> Generator[RawRow, None, None]:
     """Yields the rows of a file; its ending, one of `READERS`, says how. Lines that are blank are no rows.
 
     Args:
@@ -52,10 +52,9 @@ def read_file(path: Path, wanted: Collection[str]) -> Iterator[RawRow]:
     if path.suffix not in READERS:
         raise ValueError(f"a file of data must end in {', '.join(READERS)}, got {str(path)!r}")
     try:
-        if not path.stat().st_size:
-            yield RawRow(str(path), None, "the file is empty")
-            return
-        yield from READERS[path.suffix](path, wanted)
+        found = READERS[path.suffix](path, wanted)
+        yield next(found, RawRow(str(path), None, "the file has no rows"))
+        yield from found
     except OSError as error:
         raise ValueError(f"{path}: cannot be read: {error.strerror or error}") from error
 
@@ -124,7 +123,6 @@ def _csv(path: Path, wanted: Collection[str]) -> Iterator[RawRow]:
     lines = _lines(path)
     header_line = next(lines, None)
     if header_line is None:
-        yield RawRow(str(path), None, "the file has no header")
         return
     if header_line.fault is not None:
         raise ValueError(f"{header_line.fault.place}: {header_line.fault.fault}, in the header")
@@ -185,8 +183,6 @@ def _parquet(path: Path, wanted: Collection[str]) -> Iterator[RawRow]:
     needed = [name for name in names if name in wanted or any(path.startswith(f"{name}.") for path in wanted)]
     number = 0
     with file:
-        if not file.metadata.num_rows:
-            yield RawRow(str(path), None, "the file has no rows")
         for group in range(file.num_row_groups):
             after = number + file.metadata.row_group(group).num_rows
             try:

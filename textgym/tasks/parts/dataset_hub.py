@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Generator
 from typing import Any
 
 from textgym.tasks.parts.dataset_files import RawRow
@@ -41,7 +41,7 @@ def load_splits(name: str, config: str | None) -> dict[str, Any]:
     return dict(loaded)
 
 
-def read_split(split: Any, place: str, wanted: Collection[str]) -> Iterator[RawRow]:
+def read_split(split: Any, place: str, wanted: Collection[str]) -> Generator[RawRow, None, None]:
     """Yields the rows of a split, with the columns that will be looked at if it has them all.
 
     Args:

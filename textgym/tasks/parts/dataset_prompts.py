@@ -21,15 +21,23 @@ _LONGEST_TOKEN = 64  # so many characters for each token of a limit are looked a
 _CUT_PROMPT, _CUT_REFERENCE = 1, 2
 
 
-def train_texts(reader: Reader) -> Iterator[str]:
-    """Yields the texts that tokens are learnt from."""
+def train_texts(reader: Reader, settings: Settings) -> Iterator[str]:
+    """Yields the texts that tokens are learnt from, as far as they are looked at."""
     left = _LEARNT_FROM
     for sample in reader.samples():
         if sample.split == "train":
-            yield from (sample.prompt, sample.reference)
-            left -= len(sample.prompt) + len(sample.reference)
+            prompt = _looked_at(sample.prompt, settings.max_prompt, from_start=settings.truncation == "start")
+            reference = _looked_at(sample.reference, settings.max_reference, from_start=False)
+            yield from (prompt, reference)
+            left -= len(prompt) + len(reference)
             if left <= 0:
                 return
+
+
+def _looked_at(text: str, limit: int, *, from_start: bool) -> str:
+    """Returns the part of a text that its tokens, at most so many, can come from."""
+    most = limit * _LONGEST_TOKEN
+    return text[-most:] if from_start else text[:most]
 
 
 def make_prompt_sets(
@@ -120,8 +128,7 @@ def _encode(
     texts: list[str], tokens: Tokens, limit: int, *, from_start: bool
 ) -> Iterator[tuple[Sequence[int], bool]]:
     """Yields the tokens of each text, at most so many, and whether some were cut off."""
-    most = limit * _LONGEST_TOKEN
-    looked_at = [text[-most:] if from_start else text[:most] for text in texts]
+    looked_at = [_looked_at(text, limit, from_start=from_start) for text in texts]
     for text, seen, ids in zip(texts, looked_at, tokens.encode(looked_at), strict=True):
         cut = len(ids) > limit or len(seen) < len(text)
         yield (ids[-limit:] if from_start else ids[:limit]), cut

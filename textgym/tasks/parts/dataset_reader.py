@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -30,7 +31,7 @@ class _Source(NamedTuple):
     """Where rows come from, and the split that its data calls them."""
 
     split: str
-    read: Callable[[], Iterator[RawRow]]
+    read: Callable[[], Generator[RawRow, None, None]]
 
 
 class Reader:
@@ -77,18 +78,19 @@ class Reader:
         most = self._settings.size
         for source in self._sources:
             fed = {source.split, *self._held_out} if source.split == "train" else {source.split}
-            for row in source.read():
-                self.counts["read"] += row.rows
-                sample = self._sample(row, source.split)
-                if sample is None:
-                    continue
-                if most is not None and sizes[sample.split] == most:
+            with closing(source.read()) as rows:
+                for row in rows:
+                    self.counts["read"] += row.rows
+                    sample = self._sample(row, source.split)
+                    if sample is None:
+                        continue
+                    if most is None or sizes[sample.split] < most:
+                        sizes[sample.split] += 1
+                        yield sample
+                        continue
                     self.counts["beyond size"] += 1
                     if all(sizes[split] == most for split in fed):
                         break
-                    continue
-                sizes[sample.split] += 1
-                yield sample
 
     def _sample(self, row: RawRow, split: str) -> Sample | None:
         """Returns what a row says, or None, and counts why."""

@@ -44,12 +44,13 @@ class Template:
         self._labels = labels
         try:
             for before, name, words, conversion in Formatter().parse(text):
-                if name is None:
-                    self._after = before
+                self._after += before
+                if name is None:  # the end, or a doubled brace
                     continue
                 if not name or conversion:
                     raise ValueError("a field is a column in braces, such as {question}")
-                self._fields.append(_Field(before, columns.get(name, name), _slice(words) if words else None))
+                self._fields.append(_Field(self._after, columns.get(name, name), _slice(words) if words else None))
+                self._after = ""
         except (TypeError, ValueError) as error:
             raise ValueError(
                 f"cannot read the template {text!r}: {error}; a brace that is meant as one is doubled"
