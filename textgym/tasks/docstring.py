@@ -67,7 +67,7 @@ class Docstring(Task):
         versions = {"format": _FORMAT, "python": sys.version, "tokenizers": tokenizers.__version__}
         key = {**arguments, **versions, "folder": sysconfig.get_paths()["stdlib"]}
         self._arrays = cached("docstring", key, lambda: _make(**arguments))
-        self.counts: dict[str, int] = json.loads(self._arrays["counts"].tobytes())
+        self.counts = json.loads(self._arrays["counts"].tobytes())
         self.vocabulary = TokenizerVocabulary(Tokenizer.from_str(self._arrays["tokenizer"].tobytes().decode()))
         self.max_new_tokens = max_reference + 1
         self._chrf = ChrF(self, beta=1.0)

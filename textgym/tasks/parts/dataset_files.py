@@ -153,7 +153,9 @@ def _csv(path: Path, wanted: Collection[str]) -> Iterator[RawRow]:
             yield RawRow(place, dict(zip(header, fields, strict=True)))
             continue
         waiting.extendleft(reversed(record[1:]))
-        wrong = "the quotes do not match" if fields is None else f"{len(fields)} columns, and {len(header)} in the header"
+        wrong = (
+            "the quotes do not match" if fields is None else f"{len(fields)} columns, and {len(header)} in the header"
+        )
         yield RawRow(place, None, wrong)
 
 

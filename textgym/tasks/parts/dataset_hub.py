@@ -7,6 +7,7 @@ from typing import Any
 
 from textgym.tasks.parts.dataset_files import RawRow
 
+_PACKAGED = "datasets.packaged_modules."
 _DATA_ONLY = ("arrow", "csv", "json", "parquet", "text")
 
 
@@ -31,9 +32,10 @@ def load_splits(name: str, config: str | None) -> dict[str, Any]:
         ) from error
     try:
         builder = datasets.load_dataset_builder(name, config)
-        kind = type(builder).__module__.removeprefix("datasets.packaged_modules.").partition(".")[0]
-        if kind not in _DATA_ONLY:
-            raise ValueError(f"its format is {kind}, and only {', '.join(_DATA_ONLY)} are read")
+        modules = [made.__module__ for made in type(builder).__mro__]  # the first ones may be made at run time
+        kinds = [module.split(".")[2] for module in modules if module.startswith(_PACKAGED)]
+        if not kinds or kinds[0] not in _DATA_ONLY:
+            raise ValueError(f"its format is {[*kinds, 'unknown'][0]}, and only {', '.join(_DATA_ONLY)} are read")
         loaded = datasets.load_dataset(name, config)
     except Exception as error:  # whatever goes wrong in there, from the network to a damaged file
         told = f"{error}{f' ({error.__cause__})' if error.__cause__ else ''}"

@@ -117,9 +117,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
             ("entailment", "neutral", "contradiction"),
             "validation_matched",
         ),
-        "glue/mrpc": _glue(
-            "mrpc", "sentence1: {sentence1} sentence2: {sentence2}", ("not_equivalent", "equivalent")
-        ),
+        "glue/mrpc": _glue("mrpc", "sentence1: {sentence1} sentence2: {sentence2}", ("not_equivalent", "equivalent")),
         "glue/qnli": _glue("qnli", "question: {question} sentence: {sentence}", _ENTAILMENT),
         "glue/qqp": _glue("qqp", "question1: {question1} question2: {question2}", ("not_duplicate", "duplicate")),
         "glue/rte": _glue("rte", "sentence1: {sentence1} sentence2: {sentence2}", _ENTAILMENT),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -40,9 +41,7 @@ def _looked_at(text: str, limit: int, *, from_start: bool) -> str:
     return text[-most:] if from_start else text[:most]
 
 
-def make_prompt_sets(
-    reader: Reader, tokens: Tokens, settings: Settings
-) -> tuple[dict[str, PromptSet], dict[str, int]]:
+def make_prompt_sets(reader: Reader, tokens: Tokens, settings: Settings) -> tuple[dict[str, PromptSet], dict[str, int]]:
     """Reads all rows; returns the prompt set of each split, and what became of the rows: `Dataset.counts`."""
     splits = {split: _Split(len(tokens.vocabulary)) for split in SPLITS}
     lost: Counter[str] = Counter()
@@ -51,11 +50,11 @@ def make_prompt_sets(
     counts = {name: reader.counts[name] for name in ("read", "malformed", "filtered", "empty", "beyond size")}
     counts["empty"] += lost["empty"]
     counts |= {"dropped": lost["dropped"], "repeated": 0, "kept": 0, "cut prompts": 0, "cut references": 0}
-    taken = np.zeros(0, np.uint64)
+    taken = np.zeros(0, np.int64)
     made = {}
     for name in reversed(SPLITS):
         split = splits.pop(name)
-        keys = np.frombuffer(bytes(split.hashes), np.uint64)
+        keys = np.array(split.hashes, np.int64)
         kept: BoolArray = ~np.isin(keys, taken)
         taken = np.concatenate([taken, keys])
         cut = np.frombuffer(bytes(split.cut), np.uint8)[kept]
@@ -64,7 +63,9 @@ def make_prompt_sets(
         counts["cut prompts"] += int(np.count_nonzero(cut & _CUT_PROMPT))
         counts["cut references"] += int(np.count_nonzero(cut & _CUT_REFERENCE))
         prompts, references = (store.take_padded(kept, tokens.vocabulary.pad_id) for store in split.stores)
-        data = {"positive": np.frombuffer(bytes(split.positive), np.bool_)[kept]} if settings.mood else {}
+        data: dict[str, Any] = (
+            {"positive": np.frombuffer(bytes(split.positive), np.bool_)[kept]} if settings.mood else {}
+        )
         made[name] = PromptSet(*prompts, *references, data)
     return made, counts
 
@@ -74,14 +75,14 @@ class _Split:
 
     Attributes:
         stores: the tokens of prompts and of references.
-        hashes: of all tokens of each row, 8 bytes each.
+        hashes: of all tokens of each row, (S,).
         positive: whether each shall sound so, a byte each.
         cut: what was cut of each, a byte each.
     """
 
     def __init__(self, vocabulary_size: int) -> None:
         self.stores = TokenStore(vocabulary_size), TokenStore(vocabulary_size)
-        self.hashes, self.positive, self.cut = bytearray(), bytearray(), bytearray()
+        self.hashes, self.positive, self.cut = array("q"), bytearray(), bytearray()
 
 
 def _batches(samples: Iterable[Sample]) -> Iterator[list[Sample]]:
@@ -115,7 +116,7 @@ def _gather(batch: list[Sample], splits: dict[str, _Split], tokens: Tokens, sett
         split = splits[sample.split]
         rows[sample.split][0].append([*prompt, tokens.vocabulary.separator_id])
         rows[sample.split][1].append(reference)
-        split.hashes += hashlib.blake2b(repr((prompt, reference)).encode(), digest_size=8).digest()
+        split.hashes.append(hash((tuple(prompt), tuple(reference))))
         split.positive.append(sample.mood == "positive")
         split.cut.append(_CUT_PROMPT * prompt_cut | _CUT_REFERENCE * reference_cut)
     for name, gathered in rows.items():
@@ -124,9 +125,7 @@ def _gather(batch: list[Sample], splits: dict[str, _Split], tokens: Tokens, sett
     return lost
 
 
-def _encode(
-    texts: list[str], tokens: Tokens, limit: int, *, from_start: bool
-) -> Iterator[tuple[Sequence[int], bool]]:
+def _encode(texts: list[str], tokens: Tokens, limit: int, *, from_start: bool) -> Iterator[tuple[Sequence[int], bool]]:
     """Yields the tokens of each text, at most so many, and whether some were cut off."""
     looked_at = [_looked_at(text, limit, from_start=from_start) for text in texts]
     for text, seen, ids in zip(texts, looked_at, tokens.encode(looked_at), strict=True):

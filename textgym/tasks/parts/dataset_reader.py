@@ -12,7 +12,7 @@ from textgym.tasks.base import SPLITS
 from textgym.tasks.parts.dataset_files import READERS, RawRow, read_file
 from textgym.tasks.parts.dataset_hub import load_splits, read_split
 from textgym.tasks.parts.dataset_settings import Settings
-from textgym.tasks.parts.dataset_template import Fault, Template, value_at
+from textgym.tasks.parts.dataset_template import RowError, Template, value_at
 from textgym.tasks.parts.held_out import split_of
 
 _MOST_FAULTS = 5
@@ -95,7 +95,8 @@ class Reader:
     def _sample(self, row: RawRow, split: str) -> Sample | None:
         """Returns what a row says, or None, and counts why."""
         if row.columns is None:
-            return self._malformed(row, row.fault)
+            self._malformed(row, row.fault)
+            return None
         try:
             if not all(value_at(row.columns, path) in allowed for path, allowed in self._filter.items()):
                 self.counts["filtered"] += 1
@@ -103,13 +104,14 @@ class Reader:
             prompt, reference = self._prompt.fill(row.columns), self._reference.fill(row.columns)
             mood = self._mood.fill(row.columns) if self._settings.mood else None
             if mood not in (None, "negative", "positive"):
-                raise Fault(f"mood must be negative or positive, got {mood!r}; labels name the numbers of a column")
+                raise RowError(f"mood must be negative or positive, got {mood!r}; labels name the numbers of a column")
             if split == "train" and self._held_out:
                 content = self._split_by.fill(row.columns) if self._settings.split_by else f"{prompt}\n{reference}"
                 held_out = split_of(content)
                 split = held_out if held_out in self._held_out else split
-        except Fault as fault:
-            return self._malformed(row, str(fault))
+        except RowError as fault:
+            self._malformed(row, str(fault))
+            return None
         if not prompt or (self._settings.reference and not reference):
             self.counts["empty"] += 1
             return None

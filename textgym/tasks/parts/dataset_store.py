@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ class TokenStore:
     def add(self, rows: Sequence[Sequence[int]]) -> None:
         """Appends the token ids of some rows."""
         lengths = np.fromiter(map(len, rows), np.int32, len(rows))
-        ids = np.fromiter((token for row in rows for token in row), self._dtype, int(lengths.sum()))
+        ids = np.fromiter(chain.from_iterable(rows), self._dtype, int(lengths.sum()))
         self._parts.append((ids, lengths))
 
     def take_padded(self, kept: BoolArray, pad_id: int) -> tuple[TokenArray, TokenArray]:

@@ -11,7 +11,7 @@ Labels = Mapping[str, Sequence[str]]
 """The names of a column's numbers 0, 1, 2, ..., by the column's path."""
 
 
-class Fault(ValueError):
+class RowError(ValueError):
     """What is wrong with a row; the message names the column."""
 
 
@@ -26,8 +26,8 @@ class _Field(NamedTuple):
 class Template:
     """A text with columns in braces: `"Summarize: {article}"`.
 
-    A dot goes into a nested column, `{translation.en}`; of a list, `{answers.text}`, the first entry counts. `{text:0:8}`
-    are the words 0 to 7 of a column, `{text:8:}` the rest. A brace itself is written twice.
+    A dot goes into a nested column, `{translation.en}`; of a list, `{answers.text}`, the first entry counts.
+    `{text:0:8}` are the words 0 to 7 of a column, `{text:8:}` the rest. A brace itself is written twice.
 
     Args:
         text: the template.
@@ -65,7 +65,7 @@ class Template:
         """Returns the text of a row, without whitespace around it; empty where a column is empty.
 
         Raises:
-            Fault: if a column is missing or is no text.
+            RowError: if a column is missing or is no text.
         """
         parts = []
         for before, path, words in self._fields:
@@ -89,17 +89,17 @@ def value_at(row: Mapping[str, Any], path: str) -> Any:
     """Returns what stands at a path such as `"answers.text"`: the first entry of a list, `""` for an empty one.
 
     Raises:
-        Fault: if there is no such column.
+        RowError: if there is no such column.
     """
     if path in row:
         return _first(row[path])
     value: Any = row
     for part in path.split("."):
         if not isinstance(value, Mapping):
-            raise Fault(f"column {path!r} is {_kind(value)} where it should have a part {part!r}")
+            raise RowError(f"column {path!r} is {_kind(value)} where it should have a part {part!r}")
         if part not in value:
             known = ", ".join(map(repr, list(value)[:20])) or "none"
-            raise Fault(f"no column {path!r}; the columns here: {known}")
+            raise RowError(f"no column {path!r}; the columns here: {known}")
         value = _first(value[part])
     return value
 
@@ -108,7 +108,7 @@ def text_at(row: Mapping[str, Any], path: str, labels: Labels) -> str:
     """Returns what stands at a path as text; a number by its label, where the column has some.
 
     Raises:
-        Fault: if there is no such column, or it is no text, or one that no file in UTF-8 can hold.
+        RowError: if there is no such column, or it is no text, or one that no file in UTF-8 can hold.
     """
     value = value_at(row, path)
     if path in labels and value != "":
@@ -118,14 +118,14 @@ def text_at(row: Mapping[str, Any], path: str, labels: Labels) -> str:
     if isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)):
         return str(value)
     if not isinstance(value, str):
-        raise Fault(f"column {path!r} must be text, got {_kind(value)}")
+        raise RowError(f"column {path!r} must be text, got {_kind(value)}")
     if "\0" in value:
-        raise Fault(f"column {path!r} holds a null byte")
+        raise RowError(f"column {path!r} holds a null byte")
     if not value.isascii():
         try:
             value.encode()
         except UnicodeEncodeError as error:
-            raise Fault(f"column {path!r} holds half a surrogate pair, its character {error.start + 1}") from error
+            raise RowError(f"column {path!r} holds half a surrogate pair, its character {error.start + 1}") from error
     return value
 
 
@@ -138,7 +138,7 @@ def _label(value: Any, path: str, names: Sequence[str]) -> str:
             return names[number]
     except (TypeError, ValueError, OverflowError):
         pass
-    raise Fault(f"column {path!r} must be 0 to {len(names) - 1} or one of {', '.join(names)}, got {_kind(value)}")
+    raise RowError(f"column {path!r} must be 0 to {len(names) - 1} or one of {', '.join(names)}, got {_kind(value)}")
 
 
 def _first(value: Any) -> Any:
