@@ -12,6 +12,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 
 import textgym
 from tests.laws import transition_of
+from textgym.metrics.parts import references
 from textgym.tasks.base import SPLITS
 from textgym.tasks.dataset import Dataset
 from textgym.tasks.parts.dataset_presets import PRESETS
@@ -66,7 +67,8 @@ def in_all_splits(tmp_path, rows):
 def test_templates(template, text):
     row = {
         "q": "why not", "pad": " padded\n", "answers": {"text": ["first", "second"], "start": [1, 2]},
-        "pairs": [{"en": "one"}], "a.b": "flat", "n": 3, "long": "a  b c\nd", "label": 1, "yes": True, "share": 0.5, "empty": " ",
+        "pairs": [{"en": "one"}], "a.b": "flat", "n": 3, "long": "a  b c\nd", "label": 1,
+        "yes": True, "share": 0.5, "empty": " ",
         "none_given": {"text": []},
     }  # fmt: skip
     assert Template(template, {"short": "q"}, {"label": ["bad", "good"]}).fill(row) == text
@@ -302,6 +304,25 @@ def test_mood_is_what_the_row_asks_for(tmp_path):
     text = task.vocabulary.encode("a wonderful happy day")
     moods = task.gold(transition_of(task, range(len(numbers)), [text] * len(numbers), split="train"))
     assert [mood > 0.5 for mood in moods] == [number % 2 == 1 for number in numbers]
+
+
+def test_a_filter_knows_numbers_in_csv(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("prompt,reference,stars\n" + "".join(f"p {n},r {n},{n % 3}\n" for n in range(90)))
+    assert Dataset(str(path), filter={"stars": [1, 2]}).counts["filtered"] == 30
+
+
+@pytest.mark.parametrize("metric", ["chrf", "rouge_l"])
+def test_very_many_references_are_scored_alike(metric, monkeypatch):
+    task = Dataset(gold=metric)
+    ids = task.prompt_set("test")
+    written = [row[:n].tolist() for row, n in zip(ids.reference_ids, ids.reference_lengths, strict=True)][::-1]
+    samples = range(len(ids))
+    scores = task.gold(transition_of(task, samples, written, budget=task.max_new_tokens))
+    assert 0 < scores.mean() < 1
+    monkeypatch.setattr(references, "_MOST_KEPT", 0)
+    again = task.gold(transition_of(task, samples, written, budget=task.max_new_tokens))
+    np.testing.assert_array_equal(scores, again)
 
 
 # Tokens.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -98,7 +98,7 @@ class Reader:
             self._malformed(row, row.fault)
             return None
         try:
-            if not all(value_at(row.columns, path) in allowed for path, allowed in self._filter.items()):
+            if not all(_holds(value_at(row.columns, path), allowed) for path, allowed in self._filter.items()):
                 self.counts["filtered"] += 1
                 return None
             prompt, reference = self._prompt.fill(row.columns), self._reference.fill(row.columns)
@@ -157,3 +157,8 @@ class Reader:
             place = f"{name} {theirs}"
             rows = loaded[theirs]
             yield _Source(split, lambda rows=rows, place=place: read_split(rows, place, self._wanted))  # type: ignore[misc]
+
+
+def _holds(value: Any, allowed: Sequence[Any]) -> bool:
+    """Returns whether a column holds one of the values; in CSV a number is text."""
+    return value in allowed or (isinstance(value, str) and value in map(str, allowed))
