@@ -16,7 +16,7 @@ from textgym.vocabulary import Vocabulary
 
 _Computed = TypeVar("_Computed")
 _BATCH = 256
-_MOST_KEPT = 2**22  # tokens of references of which something larger is kept, computed once
+_MOST_KEPT = 2**20  # tokens of references of which something larger is kept, computed once
 
 
 def once_per_prompt_set(
