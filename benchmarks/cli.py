@@ -1,4 +1,4 @@
-"""The command line: `textgym list|play|show|profile|train|evaluate|benchmark|report`.
+"""The command line: `textgym list|describe|play|show|profile|train|evaluate|benchmark|report`.
 
 Torch and the learners are imported inside the commands that need them, so that the others answer at once.
 """
@@ -147,6 +147,24 @@ def _pair(text: str) -> tuple[str, Any]:
         except ValueError:
             continue
     return key, value
+
+
+@app.command()
+def describe(
+    env_id: EnvId,
+    argument: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=VALUE", help="An argument of the environment, such as data=rows.jsonl; repeatable."),
+    ] = None,
+    difficulty: Annotated[str | None, typer.Option(help="A preset: easy, medium or hard.")] = None,
+    samples: Annotated[int, typer.Option(min=0, help="How many samples of each split are shown.")] = 3,
+) -> None:
+    """Show an environment's texts: samples, lengths, what was cut or left out, its vocabulary and feedback."""
+    with _plain_errors():
+        from benchmarks import describe
+
+        given = {"difficulty": difficulty, **dict(map(_pair, argument or ()))}
+        describe.describe(_known(env_id), Console(), samples=samples, **given)
 
 
 @app.command()

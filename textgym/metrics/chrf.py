@@ -8,10 +8,10 @@ import numpy as np
 
 from textgym.metrics.base import Metric
 from textgym.metrics.parts.ngram_matches import clipped_matches
-from textgym.metrics.parts.references import batches, once_per_prompt_set
+from textgym.metrics.parts.references import batches, fits_memory, once_per_prompt_set
 from textgym.tasks.base import PromptSet, Task
 from textgym.transition import Transition, once_per_transition
-from textgym.types import FloatArray, IntArray, KeyArray
+from textgym.types import FloatArray, IntArray, KeyArray, TokenArray
 from textgym.vocabulary import Vocabulary
 
 _ORDER = 6
@@ -19,7 +19,7 @@ _ORDER = 6
 
 @dataclass(frozen=True)
 class _References:
-    """The characters of all references of a prompt set.
+    """The characters of S references.
 
     Attributes:
         symbol: (highest code point + 2,) the number of each character, 1 to A - 1, and 0 for one in no reference.
@@ -35,8 +35,12 @@ class _References:
 
 
 @once_per_prompt_set
-def _references(prompt_set: PromptSet, vocabulary: Vocabulary) -> _References:
-    codes, lengths = vocabulary.characters(prompt_set.reference_ids, prompt_set.reference_lengths)
+def _all_references(prompt_set: PromptSet, vocabulary: Vocabulary) -> _References:
+    return _references(prompt_set.reference_ids, prompt_set.reference_lengths, vocabulary)
+
+
+def _references(ids: TokenArray, id_lengths: TokenArray, vocabulary: Vocabulary) -> _References:
+    codes, lengths = vocabulary.characters(ids, id_lengths)
     known = np.unique(codes)
     symbol = np.zeros(int(known.max(initial=0)) + 2, np.int64)
     symbol[known] = np.arange(1, len(known) + 1)
@@ -79,8 +83,12 @@ class ChrF(Metric):
 @once_per_transition
 def _agreement(transition: Transition, vocabulary: Vocabulary) -> FloatArray:
     """Returns the precision and the recall of n texts, (2, n)."""
-    references = _references(transition.prompt_set, vocabulary)
     ids, lengths, samples = transition.text_ids, transition.text_lengths, transition.samples
+    if fits_memory(transition.prompt_set):
+        references = _all_references(transition.prompt_set, vocabulary)
+    else:
+        references = _references(transition.reference_ids, transition.reference_lengths, vocabulary)
+        samples = np.arange(len(samples))
     parts = [
         _precision_and_recall(references, *vocabulary.characters(ids[batch], lengths[batch]), samples[batch])
         for batch in batches(len(transition))

@@ -18,8 +18,8 @@ def _expected(prompt_set: PromptSet, vocabulary: Vocabulary) -> TokenArray:
     lengths = prompt_set.reference_lengths[:, None]
     place = np.arange(prompt_set.reference_ids.shape[1] + 2)
     reference = np.pad(prompt_set.reference_ids, ((0, 0), (0, 2)))
-    ended = np.where(place == lengths, vocabulary.end_id, -1)
-    return np.where(place < lengths, reference, ended).astype(np.int32)
+    ended = np.where(place == lengths, np.int32(vocabulary.end_id), np.int32(-1))
+    return np.where(place < lengths, reference, ended)
 
 
 class TokenMatch(Metric):

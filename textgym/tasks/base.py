@@ -64,7 +64,9 @@ class PromptSet:
         """The hash of all tokens, 16 hexadecimal digits."""
         digest = hashlib.blake2b(digest_size=8)
         for array in (self.prompt_ids, self.prompt_lengths, self.reference_ids, self.reference_lengths):
-            digest.update(np.ascontiguousarray(array).tobytes())
+            digest.update(
+                np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
+            )  # not a copy of what may be large
         return digest.hexdigest()
 
 
@@ -93,6 +95,7 @@ class Task(ABC):
         swept: the argument that makes it harder, where one is singled out to be swept.
         signals: scores of finished texts, (n,) in [0, 1], that the task knows beside gold, by name; the metric
             `task_signal` pays them.
+        counts: what became of the raw material, by name, where the task is made from some.
         optimal_return: the highest expected gold return, where it is known.
         random_return: the expected gold return of uniformly random writable tokens, where it is known.
     """
@@ -106,6 +109,7 @@ class Task(ABC):
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     swept: ClassVar[str | None] = None
     signals: Mapping[str, Callable[[Transition], FloatArray]] = {}
+    counts: Mapping[str, int] = {}
     optimal_return: float | None = None
     random_return: float | None = None
 

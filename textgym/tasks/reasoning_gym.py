@@ -105,7 +105,7 @@ class ReasoningGym(Task):
             "versions": {"format": _FORMAT, "python": sys.version, "tokenizers": tokenizers.__version__, **versions()},
         }
         self._arrays = cached("reasoning_gym", key, lambda: self._make(vocabulary_size, max_prompt))
-        self.counts: dict[str, int] = json.loads(self._arrays["counts"].tobytes())
+        self.counts = json.loads(self._arrays["counts"].tobytes())
         self.vocabulary = as_vocabulary(self._arrays)
         self.max_new_tokens = 1 + max(self.prompt_set(split).reference_ids.shape[1] for split in SPLITS)
 

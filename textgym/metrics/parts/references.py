@@ -16,6 +16,7 @@ from textgym.vocabulary import Vocabulary
 
 _Computed = TypeVar("_Computed")
 _BATCH = 256
+_MOST_KEPT = 2**20  # tokens of references of which something larger is kept, computed once
 
 
 def once_per_prompt_set(
@@ -56,9 +57,16 @@ def text_strings(transition: Transition) -> list[str]:
     return as_strings(transition.text_ids, transition.text_lengths)
 
 
+def fits_memory(prompt_set: PromptSet) -> bool:
+    """Returns whether all references are so few that what is computed once from them may be larger than they are."""
+    return prompt_set.reference_ids.size <= _MOST_KEPT
+
+
 @once_per_transition
 def reference_strings(transition: Transition, vocabulary: Vocabulary) -> list[str]:
     """Returns the reference of each text as a string with one character a token."""
+    if not fits_memory(transition.prompt_set):
+        return as_strings(transition.reference_ids, transition.reference_lengths)
     known = _all_reference_strings(transition.prompt_set, vocabulary)
     return [known[sample] for sample in transition.samples.tolist()]
 
