@@ -45,7 +45,8 @@ class Settings:
         difficulty: the preset of all of them.
         tokens: how many tokens each learner writes.
         episodes: how many test prompts are evaluated.
-        warm_starts: further arguments of the warm start on single tasks: to find a fact among others takes a while.
+        warm_starts: further arguments of the warm start on single tasks: long texts teach much in an epoch, and to find
+            a fact among others takes a while.
         job: the model, warm start, seeds, rows and learners. The warm start is short and leaves something to learn.
     """
 
@@ -54,7 +55,11 @@ class Settings:
     tokens: int = 150_000
     episodes: int = 512
     warm_starts: dict[str, dict[str, Any]] = field(
-        default_factory=lambda: {"KnowledgeQA": {"learning_rate": 1e-3, "max_epochs": 8, "prompt_weight": 0.1}}
+        default_factory=lambda: {
+            "Dialogue": {"max_epochs": 2},
+            "KnowledgeGraph": {"max_epochs": 2},
+            "KnowledgeQA": {"learning_rate": 1e-3, "max_epochs": 8, "prompt_weight": 0.1},
+        }
     )
     job: docstring.Settings = field(
         default_factory=lambda: docstring.Settings(
