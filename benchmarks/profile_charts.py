@@ -14,12 +14,15 @@ BAR_WIDTH, NAME_WIDTH, BAR_HEIGHT, BAR_SPACE = 460, 92, 9, 14
 FRONT_SIZE, FRONT_MARGIN = 300, 40
 
 
-def radar(axes: Sequence[str], scores: Mapping[str, Sequence[float | None]], *, title: str) -> str:
+def radar(
+    axes: Sequence[str], scores: Mapping[str, Sequence[float | None]], colours: Mapping[str, str], *, title: str
+) -> str:
     """Returns a radar of scores in [0, 1], clipped to it: the centre is random, the rim optimal.
 
     Args:
         axes: the problems, clockwise from the top.
-        scores: for each policy one score for each axis, None where it has none; the order picks the colours.
+        scores: for each policy one score for each axis, None where it has none.
+        colours: each policy's class of the style sheet.
         title: what the chart shows, for screen readers.
     """
 
@@ -42,12 +45,13 @@ def radar(axes: Sequence[str], scores: Mapping[str, Sequence[float | None]], *, 
         marks.append(
             f'<text class="tick" x="{far_x:.1f}" y="{far_y + 4:.1f}" text-anchor="{anchor}">{escape(name)}</text>'
         )
-    for colour, own in enumerate(scores.values()):
+    for policy, own in scores.items():
+        colour = colours[policy]
         points = [place(i, min(1.0, max(0.0, score))) for i, score in enumerate(own) if score is not None]
         if len(points) > 2:
             outline = path(*zip(*points, strict=True))
-            marks.append(f'<path class="band s{colour}" d="{outline}Z"/><path class="mean s{colour}" d="{outline}Z"/>')
-        marks += [f'<circle class="dot s{colour}" cx="{x:.1f}" cy="{y:.1f}" r="3"/>' for x, y in points]
+            marks.append(f'<path class="band {colour}" d="{outline}Z"/><path class="mean {colour}" d="{outline}Z"/>')
+        marks += [f'<circle class="dot {colour}" cx="{x:.1f}" cy="{y:.1f}" r="3"/>' for x, y in points]
     return svg(RADAR_WIDTH, RADAR_HEIGHT, title, marks)
 
 
@@ -56,12 +60,12 @@ def bars_height(rows: Mapping[str, Mapping[str, Interval]]) -> float:
     return 26 + sum(len(own) * BAR_HEIGHT + BAR_SPACE - 4 for own in rows.values())
 
 
-def bars(rows: Mapping[str, Mapping[str, Interval]], policies: Sequence[str], *, title: str) -> str:
+def bars(rows: Mapping[str, Mapping[str, Interval]], colours: Mapping[str, str], *, title: str) -> str:
     """Returns horizontal bars from 0 to 1, one for each policy of each row, with whiskers over their intervals.
 
     Args:
         rows: for each problem the score of each policy that tried it.
-        policies: all policies, whose order picks the colours.
+        colours: each policy's class of the style sheet.
         title: what the chart shows, for screen readers.
     """
     right = 16
@@ -76,7 +80,7 @@ def bars(rows: Mapping[str, Mapping[str, Interval]], policies: Sequence[str], *,
             f'<text class="tick" x="{NAME_WIDTH - 8}" y="{middle:.1f}" text-anchor="end">{escape(name)}</text>'
         )
         for policy, interval in own.items():
-            colour, centre = f"s{policies.index(policy)}", y + BAR_HEIGHT / 2
+            colour, centre = colours[policy], y + BAR_HEIGHT / 2
             length = x(interval.estimate) - NAME_WIDTH
             marks.append(
                 f'<rect class="bar {colour}" x="{NAME_WIDTH}" y="{y:.1f}" width="{length:.1f}" '
@@ -94,14 +98,14 @@ def bars(rows: Mapping[str, Mapping[str, Interval]], policies: Sequence[str], *,
 
 
 def front_chart(
-    front: Sequence[Sequence[float]], reached: Mapping[str, Sequence[Sequence[float]]], policies: Sequence[str]
+    front: Sequence[Sequence[float]], reached: Mapping[str, Sequence[Sequence[float]]], colours: Mapping[str, str]
 ) -> str:
     """Returns two signals against each other, both in [0, 1]: the front as a line, what policies reached as dots.
 
     Args:
         front: (k, 2) the signals of the texts that no other beats in both, the first rising.
         reached: for each policy its points, (p, 2).
-        policies: all policies, whose order picks the colours.
+        colours: each policy's class of the style sheet.
     """
     size, margin = FRONT_SIZE, FRONT_MARGIN
 
@@ -128,6 +132,5 @@ def front_chart(
     marks.append(f'<path class="level" d="{path([x(a) for a, _ in front], [y(b) for _, b in front])}"/>')
     marks += [f'<circle class="corner" cx="{x(a):.1f}" cy="{y(b):.1f}" r="2"/>' for a, b in front]
     for policy, points in reached.items():
-        colour = f"s{policies.index(policy)}"
-        marks += [f'<circle class="dot {colour}" cx="{x(a):.1f}" cy="{y(b):.1f}" r="4"/>' for a, b in points]
+        marks += [f'<circle class="dot {colours[policy]}" cx="{x(a):.1f}" cy="{y(b):.1f}" r="4"/>' for a, b in points]
     return svg(size, size, "the signals of the two readers, and the front", marks)

@@ -92,6 +92,12 @@ class Profile:
     foot: dict[str, dict[str, Any]]
     baseline: str = ""
 
+    @property
+    def colours(self) -> dict[str, str]:
+        """The class of each policy in the style sheet: the learners' hues in order, and the baseline's grey."""
+        hues = iter(f"s{number}" for number in range(len(self.policies)))
+        return {policy: "plain" if policy == self.baseline else next(hues) for policy in self.policies}
+
 
 def gather_scores(folder: str | Path) -> Profile:
     """Reads all finished runs of a suite.
@@ -189,7 +195,8 @@ def table_of(profile: Profile) -> list[list[str]]:
         name = problem.name + (" *" if problem.predicted else "")
         rows.append([name, problem.swept, f"{problem.optimal_return:.3f}", f"{problem.random_return:.3g}", *found])
     overall = [str(profile.overall[policy]) if policy in profile.overall else "" for policy in profile.policies]
-    return [*rows, ["interquartile mean, without *", "", "", "", *overall]]
+    starred = ", without *" if any(problem.predicted for problem in profile.problems) else ""
+    return [*rows, [f"interquartile mean{starred}", "", "", "", *overall]]
 
 
 def verdicts(profile: Profile) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 
@@ -43,15 +43,15 @@ def render(profile: Profile) -> str:
         f'<p class="verdict">{"<br>".join(map(escape, verdicts(profile)))}</p>' if learnable else "",
         _profile(profile),
         _table(profile),
-        _curves("While learning", learnable, profile.policies) if learnable else "",
-        _predicted(others, profile.policies) if others else "",
+        _curves("While learning", learnable) if learnable else "",
+        _predicted(others, profile.colours) if others else "",
         settings_section(profile.foot),
     ]
     return document(profile.title, parts)
 
 
-def _colours(policies: Sequence[str]) -> str:
-    keys = (f'<span><i class="key s{number}"></i>{escape(policy)}</span>' for number, policy in enumerate(policies))
+def _colours(colours: Mapping[str, str]) -> str:
+    keys = (f'<span><i class="key {colour}"></i>{escape(policy)}</span>' for policy, colour in colours.items())
     return f'<div class="colours">{"".join(keys)}</div>'
 
 
@@ -63,8 +63,13 @@ def _charts(profile: Profile) -> tuple[str, str]:
         for policy in profile.policies
     }
     return (
-        radar(names, around, title="scores of all problems, from the centre (random) to the rim (optimal)"),
-        bars(rows, profile.policies, title="scores of all problems, with 95 % intervals"),
+        radar(
+            names,
+            around,
+            profile.colours,
+            title="scores of all problems, from the centre (random) to the rim (optimal)",
+        ),
+        bars(rows, profile.colours, title="scores of all problems, with 95 % intervals"),
     )
 
 
@@ -80,8 +85,8 @@ def picture(profile: Profile) -> str:
     """Returns the radar and the bars as one picture in SVG, light or dark as its reader likes."""
     around, across = _charts(profile)
     keys = [
-        f'<text class="label s{number}" x="{8 + 100 * number}" y="14">{escape(policy)}</text>'
-        for number, policy in enumerate(profile.policies)
+        f'<text class="label {colour}" x="{8 + 100 * number}" y="14">{escape(policy)}</text>'
+        for number, (policy, colour) in enumerate(profile.colours.items())
     ]
     key = svg(RADAR_WIDTH, 20, "the policies", keys)
     charts = [("Scores from random (centre) to optimal (rim)", around, RADAR_WIDTH, RADAR_HEIGHT)]
@@ -93,7 +98,7 @@ def picture(profile: Profile) -> str:
 def _profile(profile: Profile) -> str:
     figures = "".join(f"<figure>{chart}</figure>" for chart in _charts(profile))
     return (
-        f'<section><h2>Profile</h2>{_colours(profile.policies)}<div class="panels wide">{figures}</div>'
+        f'<section><h2>Profile</h2>{_colours(profile.colours)}<div class="panels wide">{figures}</div>'
         '<p class="note">The share of the way from random tokens (centre, 0) to the optimum (rim, 1), in gold, on test '
         "prompts. Whiskers: 95&nbsp;% bootstrap intervals over seeds.</p></section>"
     )
@@ -117,7 +122,7 @@ def _table(profile: Profile) -> str:
     )
 
 
-def _curves(title: str, problems: Sequence[Problem], policies: Sequence[str]) -> str:
+def _curves(title: str, problems: Sequence[Problem]) -> str:
     figures = []
     for problem in problems:
         curves = problem.curves.get("gold_return", [])
@@ -133,7 +138,7 @@ def _curves(title: str, problems: Sequence[Problem], policies: Sequence[str]) ->
     )
 
 
-def _predicted(problems: Sequence[Problem], policies: Sequence[str]) -> str:
+def _predicted(problems: Sequence[Problem], colours: Mapping[str, str]) -> str:
     parts = []
     for problem in problems:
         figures = []
@@ -149,7 +154,7 @@ def _predicted(problems: Sequence[Problem], policies: Sequence[str]) -> str:
                 )
                 figures.append(f"<figure><figcaption><b>{title}</b> {what}</figcaption>{chart}</figure>")
         if problem.front:
-            chart = front_chart(problem.front, problem.reached, policies)
+            chart = front_chart(problem.front, problem.reached, colours)
             caption = "<b>The front</b> dots: what was reached, with several weights of the two"
             figures.append(f'<figure class="response"><figcaption>{caption}</figcaption>{chart}</figure>')
         parts.append(

@@ -132,7 +132,7 @@ def test_with_a_baseline_learners_are_compared_with_it(suite: Path) -> None:
 
 
 def test_a_radar_puts_scores_where_the_rings_say() -> None:
-    chart = radar(["a", "b", "c", "d"], {"PPO": [0.5, 1.0, None, 2.0]}, title="x < y")
+    chart = radar(["a", "b", "c", "d"], {"PPO": [0.5, 1.0, None, 2.0]}, {"PPO": "s0"}, title="x < y")
     middle = RADAR_WIDTH / 2, RADAR_HEIGHT / 2
     expected = [(middle[0], middle[1] - RADIUS / 2), (middle[0] + RADIUS, middle[1]), (middle[0] - RADIUS, middle[1])]
     found = re.findall(r'<circle class="dot s0" cx="([\d.]+)" cy="([\d.]+)"', chart)
@@ -141,13 +141,19 @@ def test_a_radar_puts_scores_where_the_rings_say() -> None:
 
 
 def test_bars_and_fronts_put_values_where_the_axes_say() -> None:
-    chart = bars({"a": {"B": Interval(0.5, 0.25, 1.5)}}, ["A", "B"], title="bars")
+    chart = bars({"a": {"B": Interval(0.5, 0.25, 1.5)}}, {"B": "s1"}, title="bars")
     (width,) = re.findall(r'<rect class="bar s1"[^>]* width="([\d.]+)"', chart)
     low, high = re.findall(r'class="whisker" d="M([\d.]+) [\d.]+H([\d.]+)"', chart)[0]
     assert float(high) - float(low) == pytest.approx(1.5 * float(width), abs=0.2)  # from 0.25 to the rim
-    drawn = front_chart([[0, 1], [1, 0]], {"B": [[0.0, 1.0]]}, ["A", "B"])
+    drawn = front_chart([[0, 1], [1, 0]], {"B": [[0.0, 1.0]]}, {"B": "s1"})
     corner = re.findall(r'class="corner" cx="([\d.]+)" cy="([\d.]+)"', drawn)[0]
     assert re.findall(r'class="dot s1" cx="([\d.]+)" cy="([\d.]+)"', drawn) == [corner]
+
+
+def test_the_baseline_is_grey_and_learners_have_the_hues_of_their_curves(suite: Path) -> None:
+    profile = gather_scores(suite)
+    assert profile.colours == {"PPO": "s0", "REINFORCE": "s1"}
+    assert replace(profile, baseline="PPO").colours == {"PPO": "plain", "REINFORCE": "s0"}
 
 
 def test_the_plan_covers_every_diagnostic_with_every_learner_that_fits() -> None:
