@@ -73,8 +73,8 @@ class REINFORCE(OnPolicyAlgorithm):
         ent_coef: the weight of the entropy, in units of reward per nat; a number or a schedule, as `learning_rate`. The
             default falls to 0: without it, fresh policies settle on the first texts that earn something.
         temperature: of the proposal, above 0; a number or a schedule.
-        guidance: the weight of annotators' hints in the proposal, in [0, 1); a number or a schedule. Let `ent_coef` be 0
-            then: what a hint teaches weighs little at first, since the policy would hardly have written it, and any
+        guidance: the weight of annotators' hints in the proposal, in [0, 1); a number or a schedule. Let `ent_coef` be
+            0 then: what a hint teaches weighs little at first, since the policy would hardly have written it, and any
             entropy term outweighs it.
         importance: `"text"`, the product of the ratios of all tokens of the text: exact, but its variance grows with
             the length; `"token"`, each token's own ratio: biased, since the rest of the text is taken as it was drawn.
