@@ -102,11 +102,12 @@ def training(folder: Path) -> str:
         measured = [str(returns[policy][f"{name}_return"]) for name in ("clean", "gold") for policy in policies]
         table.append([report.title, *measured])
         told += [f"- {report.title}: {sentence}" for sentence in verdicts(report) if "gold" in sentence]
-    learnt = [run for run in run_folders(folder) if run.finished and "learner" in run.config()]
-    minutes = [run.result()["seconds"] / 60 for run in learnt]
+    finished = [(run.config(), run) for run in run_folders(folder) if run.finished]
+    learnt = [(config, run) for config, run in finished if "learner" in config]
+    minutes = [run.result()["seconds"] / 60 for _, run in learnt]
     about = TRAINED.format(
-        tokens=max(run.config()["settings"]["tokens"] for run in learnt),
-        seeds=len({run.config()["seed"] for run in learnt}),
+        tokens=max(config["settings"]["tokens"] for config, _ in learnt),
+        seeds=len({config["seed"] for config, _ in learnt}),
         minutes=median(minutes),
         longest=max(minutes),
     )

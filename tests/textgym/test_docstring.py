@@ -13,7 +13,7 @@ from sacrebleu.metrics import CHRF
 from textgym.registration import build
 from textgym.tasks.base import SPLITS
 from textgym.tasks.docstring import Docstring
-from textgym.tasks.parts import corpus_cache, pair_corpus
+from textgym.tasks.parts import corpus_cache, pair_task
 from textgym.tasks.parts.installed_packages import find_packages, package_versions
 from textgym.tasks.parts.standard_library import first_sentence, read, read_package
 from textgym.tasks.parts.text_pairs import TextPair, split_pairs
@@ -122,7 +122,7 @@ def folder(tmp_path_factory):
 def task(folder):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TEXTGYM_CACHE", str(folder))
-        patch.setattr(pair_corpus, "make_corpus", None)  # everything must come from the cache
+        patch.setattr(pair_task, "make_corpus", None)  # everything must come from the cache
         return Docstring()
 
 

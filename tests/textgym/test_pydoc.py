@@ -10,7 +10,7 @@ from sacrebleu.metrics import CHRF
 
 from tests.laws import references_of, transition_of
 from textgym.tasks.base import SPLITS
-from textgym.tasks.parts import pair_corpus
+from textgym.tasks.parts import pair_task
 from textgym.tasks.parts.language_reference import halves, read_topics
 from textgym.tasks.parts.text_pairs import TextPair
 from textgym.tasks.pydoc import PyDoc
@@ -38,7 +38,7 @@ def task(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TEXTGYM_CACHE", str(tmp_path_factory.mktemp("cache")))
         first = PyDoc()
-        patch.setattr(pair_corpus, "make_corpus", None)  # from here on, everything comes from the cache
+        patch.setattr(pair_task, "make_corpus", None)  # from here on, everything comes from the cache
         again = PyDoc()
     assert again.fingerprint == first.fingerprint
     return again

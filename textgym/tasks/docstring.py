@@ -7,17 +7,13 @@ import sysconfig
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from textgym.metrics.chrf import ChrF
-from textgym.tasks.base import PromptSet, Task
 from textgym.tasks.parts.installed_packages import find_packages, package_versions
-from textgym.tasks.parts.pair_corpus import PairCorpus
+from textgym.tasks.parts.pair_task import PairTask
 from textgym.tasks.parts.standard_library import read, read_package
 from textgym.tasks.parts.text_pairs import TextPair
-from textgym.transition import Transition
-from textgym.types import FloatArray
 
 
-class Docstring(Task):
+class Docstring(PairTask):
     """Write the first sentence of a docstring, given the signature of its function, method or class.
 
     Example: prompt `Message.get_payload(i=None, decode=False)`, reference `Return a reference to the payload.`
@@ -44,12 +40,7 @@ class Docstring(Task):
     Version history: v0, the first.
     """
 
-    default_feedback = (
-        {"name": "rating", "metric": "rouge_l", "levels": 5, "weight": 1.0},
-        {"name": "fluency", "weight": 0.25},
-        {"name": "brevity", "weight": 0.2},
-    )
-    default_noise = ({"name": "gaussian", "sigma": 0.3},)
+    source = "module"
 
     def __init__(
         self,
@@ -62,7 +53,7 @@ class Docstring(Task):
         versions = package_versions(packages)
         known = [[name, versions[name], [str(place) for place in found]] for name, found in places.items()]
         origin = {"folder": sysconfig.get_paths()["stdlib"], "packages": known}
-        self._corpus = PairCorpus(
+        super().__init__(
             "docstring",
             origin,
             lambda: _read(places),
@@ -70,16 +61,6 @@ class Docstring(Task):
             max_prompt=max_prompt,
             max_reference=max_reference,
         )
-        self.counts = self._corpus.counts
-        self.vocabulary = self._corpus.vocabulary
-        self.max_new_tokens = max_reference + 1
-        self._chrf = ChrF(self, beta=1.0)
-
-    def make_prompt_set(self, split: str) -> PromptSet:
-        return self._corpus.prompt_set(split, "module")
-
-    def gold(self, transition: Transition) -> FloatArray:
-        return self._chrf.score(transition)
 
 
 def _read(packages: Mapping[str, Sequence[Path]]) -> Iterator[TextPair]:

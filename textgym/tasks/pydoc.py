@@ -6,16 +6,12 @@ import sys
 import sysconfig
 from collections.abc import Iterator
 
-from textgym.metrics.chrf import ChrF
-from textgym.tasks.base import PromptSet, Task
 from textgym.tasks.parts.language_reference import halves, read_topics
-from textgym.tasks.parts.pair_corpus import PairCorpus
+from textgym.tasks.parts.pair_task import PairTask
 from textgym.tasks.parts.text_pairs import TextPair
-from textgym.transition import Transition
-from textgym.types import FloatArray
 
 
-class PyDoc(Task):
+class PyDoc(PairTask):
     """Write the second half of a sentence of Python's language reference, given the first.
 
     Example: prompt `Mutable sequences can be`, reference `changed after they are created.`
@@ -41,15 +37,10 @@ class PyDoc(Task):
     Version history: v0, the first.
     """
 
-    default_feedback = (
-        {"name": "rating", "metric": "rouge_l", "levels": 5, "weight": 1.0},
-        {"name": "fluency", "weight": 0.25},
-        {"name": "brevity", "weight": 0.2},
-    )
-    default_noise = ({"name": "gaussian", "sigma": 0.3},)
+    source = "topic"
 
     def __init__(self, vocabulary_size: int = 1024, max_prompt: int = 40, max_reference: int = 39) -> None:
-        self._corpus = PairCorpus(
+        super().__init__(
             "pydoc",
             {"folder": sysconfig.get_paths()["stdlib"]},
             _read,
@@ -57,16 +48,6 @@ class PyDoc(Task):
             max_prompt=max_prompt,
             max_reference=max_reference,
         )
-        self.counts = self._corpus.counts
-        self.vocabulary = self._corpus.vocabulary
-        self.max_new_tokens = max_reference + 1
-        self._chrf = ChrF(self, beta=1.0)
-
-    def make_prompt_set(self, split: str) -> PromptSet:
-        return self._corpus.prompt_set(split, "topic")
-
-    def gold(self, transition: Transition) -> FloatArray:
-        return self._chrf.score(transition)
 
 
 def _read() -> Iterator[TextPair]:

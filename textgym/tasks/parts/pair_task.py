@@ -1,24 +1,27 @@
-"""A corpus of text pairs, tokenised: made once, kept in the cache folder, and read again."""
+"""Tasks from a corpus of text pairs, tokenised: made once, kept in the cache folder, and read again."""
 
 from __future__ import annotations
 
 import json
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import tokenizers
 
-from textgym.tasks.base import SPLITS, PromptSet
+from textgym.metrics.chrf import ChrF
+from textgym.tasks.base import SPLITS, PromptSet, Task
 from textgym.tasks.parts.byte_pair import as_arrays, as_bytes, as_prompt_set, as_vocabulary, tokenise, train_tokenizer
 from textgym.tasks.parts.corpus_cache import Arrays, cached
 from textgym.tasks.parts.text_pairs import TextPair, split_pairs
+from textgym.transition import Transition
+from textgym.types import FloatArray
 
 _FORMAT = 2  # counts the changes in how a corpus is made
 
 
-class PairCorpus:
-    """The vocabulary and the prompt sets of text pairs.
+class PairTask(Task):
+    """Writes the reference of a pair of texts, given its prompt; gold is chrF, precision and recall weighing the same.
 
     Args:
         name: what the corpus is, the beginning of the file's name in the cache.
@@ -26,12 +29,21 @@ class PairCorpus:
         read: finds the pairs, where the cache does not have them.
         vocabulary_size: the number of tokens, 128 to 65,536.
         max_prompt: the most tokens of a prompt, its separator included, at least 4; pairs with more are left out.
-        max_reference: the most tokens of a reference, at least 2; likewise.
+        max_reference: the most tokens of a reference, at least 2; likewise. The agent may write one token more.
 
     Attributes:
+        source: what the source of a pair is called in the data of a prompt set.
         vocabulary: a byte-level BPE of the train split.
         counts: how many pairs were found, remained without near-duplicates, and fit the limits.
     """
+
+    source: ClassVar[str]
+    default_feedback = (
+        {"name": "rating", "metric": "rouge_l", "levels": 5, "weight": 1.0},
+        {"name": "fluency", "weight": 0.25},
+        {"name": "brevity", "weight": 0.2},
+    )
+    default_noise = ({"name": "gaussian", "sigma": 0.3},)
 
     def __init__(
         self,
@@ -52,12 +64,17 @@ class PairCorpus:
         limits = {"vocabulary_size": vocabulary_size, "max_prompt": max_prompt, "max_reference": max_reference}
         versions = {"format": _FORMAT, "python": sys.version, "tokenizers": tokenizers.__version__}
         self._arrays = cached(name, {**limits, **versions, **origin}, lambda: make_corpus(read(), **limits))
-        self.counts: dict[str, int] = json.loads(self._arrays["counts"].tobytes())
+        self.counts = json.loads(self._arrays["counts"].tobytes())
         self.vocabulary = as_vocabulary(self._arrays)
+        self.max_new_tokens = max_reference + 1
+        self._chrf = ChrF(self, beta=1.0)
 
-    def prompt_set(self, split: str, source: str) -> PromptSet:
-        """Returns the prompts of a split; the source of each is in its data, under the name given."""
-        return as_prompt_set(self._arrays, split, {source: json.loads(self._arrays[f"{split}_sources"].tobytes())})
+    def make_prompt_set(self, split: str) -> PromptSet:
+        sources = json.loads(self._arrays[f"{split}_sources"].tobytes())
+        return as_prompt_set(self._arrays, split, {self.source: sources})
+
+    def gold(self, transition: Transition) -> FloatArray:
+        return self._chrf.score(transition)
 
 
 def make_corpus(found: Iterable[TextPair], *, vocabulary_size: int, max_prompt: int, max_reference: int) -> Arrays:
