@@ -97,6 +97,7 @@ COMPONENTS: dict[str, dict[str, str]] = {
         "task_signal": "textgym.metrics.task_signal:TaskSignal",
         "ter": "textgym.metrics.ter:Ter",
         "token_match": "textgym.metrics.token_match:TokenMatch",
+        "word_f1": "textgym.metrics.word_f1:WordF1",
     },
     "scorers": {"ngram": "textgym.metrics.scorers:Ngram"},
     "annotators": {

@@ -312,7 +312,7 @@ def test_a_filter_knows_numbers_in_csv(tmp_path):
     assert Dataset(str(path), filter={"stars": [1, 2]}).counts["filtered"] == 30
 
 
-@pytest.mark.parametrize("metric", ["chrf", "rouge_l"])
+@pytest.mark.parametrize("metric", ["chrf", "rouge_l", "word_f1"])
 def test_very_many_references_are_scored_alike(metric, monkeypatch):
     task = Dataset(gold=metric)
     ids = task.prompt_set("test")

@@ -17,6 +17,7 @@ from textgym.metrics.exact_match import ExactMatch
 from textgym.metrics.repetition import Repetition
 from textgym.metrics.rouge_l import RougeL
 from textgym.metrics.token_match import TokenMatch
+from textgym.metrics.word_f1 import WordF1, _words
 from textgym.tasks.base import PromptSet, Task
 from textgym.tasks.copy import Copy
 from textgym.transition import Transition
@@ -24,6 +25,7 @@ from textgym.vocabulary import WordVocabulary
 
 WORDS = ["a", "of", "the", "list", "name", "return", "returns", "characteristically", "internationalisation"]
 TOKENS = range(3, 3 + len(WORDS))
+A, OF, THE, LIST, NAME = range(3, 8)
 METRICS = (RougeL, Bleu, ChrF, ExactMatch, Brevity, Repetition)
 
 
@@ -93,6 +95,25 @@ def test_chrf_refuses_a_beta_that_is_not_positive():
         score(ChrF, [([A], [A])], beta=0)
 
 
+# SQuAD's words: "the list, list name" are list, list, name; "a list of name" are list, of, name; shared are two.
+@pytest.mark.parametrize(
+    ("text", "reference", "expected"),
+    [
+        ([THE, LIST, LIST, NAME], [A, LIST, OF, NAME], 2 * 2 / (3 + 3)),
+        ([NAME, LIST], [LIST, NAME], 1.0),
+        ([A, THE], [THE], 1.0),
+        ([A], [LIST], 0.0),
+        ([], [LIST], 0.0),
+    ],
+)
+def test_word_f1_by_hand(text, reference, expected):
+    assert score(WordF1, [(text, reference)]).tolist() == [pytest.approx(expected)]
+
+
+def test_word_f1_leaves_out_case_punctuation_and_articles():
+    assert _words("The Cat's an anthem, (a CAT's)!") == Counter({"cats": 2, "anthem": 1})
+
+
 @pytest.mark.parametrize("longest", [5, 100])
 @pytest.mark.parametrize(("ours", "theirs"), [("add-k", "add-k"), ("exp", "exp"), ("none", "none")])
 def test_bleu_is_sacrebleus(ours, theirs, longest):
@@ -108,7 +129,6 @@ def test_rouge_l_is_rouge_scores():
     np.testing.assert_allclose(score(RougeL, pairs), expected, rtol=0, atol=1e-12)
 
 
-A, OF, THE, LIST = 3, 4, 5, 6
 BY_HAND = [
     # "a list of" / "a list": LCS 2 of 3 and 2
     (RougeL, {}, [A, LIST, OF], [A, LIST], 4 / 5),

@@ -39,8 +39,8 @@ class Dataset(Task):
     A preset names the columns, the prompt, the lengths and the metrics that people use for a well-known data set, and
     fetches it from Hugging Face's hub, for which it takes the package `datasets` and a network; none comes along. With
     `data`, it reads a copy of yours that has the same columns. `cnn_dailymail` and `tldr` are summaries by ROUGE-L,
-    `multi30k` and `wmt` translations from English to German by BLEU (gold: chrF), `squad` answers by exact match and
-    ROUGE-L with the first answer given, `imdb` reviews that go on positively and `sst2` sentences that sound as they
+    `multi30k` and `wmt` translations from English to German by BLEU (gold: chrF), `squad` answers by exact match and F1
+    of words with the first answer given, `imdb` reviews that go on positively and `sst2` sentences that sound as they
     shall, by VADER; `glue/cola`, `glue/mnli`, `glue/mrpc`, `glue/qnli`, `glue/qqp`, `glue/rte`, `glue/sst2` and
     `glue/wnli` are labels as words, by exact match.
 

@@ -63,7 +63,7 @@ PRESETS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
             "max_prompt": 384,  # Devlin et al. 2019, "BERT"
             "max_reference": 32,
             "gold": "exact_match",
-            "feedback": ({"name": "exact_match", "weight": 0.5}, {"name": "rouge_l", "weight": 0.5}),
+            "feedback": ({"name": "exact_match", "weight": 0.5}, {"name": "word_f1", "weight": 0.5}),
         },
         "multi30k": {
             "data": "bentrevett/multi30k",
