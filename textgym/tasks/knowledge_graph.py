@@ -40,7 +40,7 @@ class KnowledgeGraph(Task):
     grammar may write any word but other entities.
 
     The task's signal `"well_formed"` is the share of the pieces that are triples, true or not. The default feedback is
-    the match of tokens, this signal, and an edit, with a little Gaussian noise on every token.
+    a rating of the F1, an edit, the match of tokens, and this signal, with a little Gaussian noise on every token.
 
     A low score means that clauses are not read: facts left out, entities put into the wrong triple, who a pronoun means
     not found. Where triples are well formed and gold is low, the form is learnt and the content is not.
@@ -61,9 +61,10 @@ class KnowledgeGraph(Task):
     }
     swept = "facts"
     default_feedback = (
-        {"name": "token_match", "weight": 0.4},
+        {"name": "rating", "metric": "gold", "levels": 5, "weight": 0.6},
+        {"name": "edit", "weight": 0.2},
+        {"name": "token_match", "weight": 0.1},
         {"name": "task_signal", "signal": "well_formed", "weight": 0.1},
-        {"name": "edit", "weight": 0.5},
     )
     default_noise = ({"name": "gaussian", "sigma": 0.02},)
     optimal_return = 1.0
