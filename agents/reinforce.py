@@ -6,24 +6,20 @@ import copy
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self, get_args
+from typing import Any, Literal, Self, get_args
 
 import numpy as np
 import torch
-from gymnasium import spaces
-from stable_baselines3.common.buffers import RolloutBuffer
-from stable_baselines3.common.callbacks import BaseCallback, ConvertCallback
-from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
+from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback, Schedule
-from stable_baselines3.common.utils import LinearSchedule, obs_as_tensor
+from stable_baselines3.common.utils import LinearSchedule
 from stable_baselines3.common.vec_env import VecEnv
 
 from agents.backbone import Backbone
 from agents.baselines import MovingAverage, by_group, leave_one_out, mean_and_deviation, returns_to_go
-from agents.callbacks import ReturnsCallback
-from agents.exploration import Exploration
 from agents.policy import TransformerPolicy
-from agents.text_buffer import TextBuffer, Texts
+from agents.text_algorithm import TextAlgorithm
+from agents.text_buffer import Texts
 from textgym.correction.base import Correction
 from textgym.feedback import Feedback
 from textgym.types import FloatArray, IntArray
@@ -33,7 +29,7 @@ FeedbackTerm = Literal["immediate", "to_go"]
 Importance = Literal["text", "token"]
 
 
-class REINFORCE(OnPolicyAlgorithm):
+class REINFORCE(TextAlgorithm):
     """Monte-Carlo policy gradient on the tokens of whole texts (Williams 1992), one step of the optimizer per rollout.
 
     It ascends, over N texts, 1/N sum_texts sum_t of
@@ -44,9 +40,7 @@ class REINFORCE(OnPolicyAlgorithm):
     baseline that does not depend on a_t, H_t is the entropy of pi(. | s_t) and KL_t its divergence from the reference.
     Sums over tokens are divided by the number of texts, not of tokens, which would favour short texts.
 
-    A text that the end of a rollout cuts off is carried into the next one, and so is an unfinished group; what was
-    written before is then from a policy some updates older, so let `n_steps` be at least as long as a text or a group.
-    Both endings of a text count as its end, so nothing is bootstrapped.
+    How texts are collected, and what becomes of those that a rollout cuts off: see `TextAlgorithm`.
 
     Tokens may be drawn from a proposal q instead of pi, for exploration: flatter or sharper than pi (`temperature`), or
     led by the hints of annotators (`guidance`); see `agents.exploration`. Then every advantage is weighed by
@@ -90,10 +84,6 @@ class REINFORCE(OnPolicyAlgorithm):
         ValueError: if a number is out of its range, or the environment does not group texts as `group_size` says.
     """
 
-    policy_aliases: ClassVar[dict[str, type[Any]]] = {"TransformerPolicy": TransformerPolicy}
-    policy: TransformerPolicy
-    rollout_buffer: TextBuffer
-
     def __init__(
         self,
         policy: str | type[TransformerPolicy],
@@ -132,11 +122,10 @@ class REINFORCE(OnPolicyAlgorithm):
         ):
             if value not in allowed:
                 raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {value!r}")
-        for name, number, low in (("n_steps", n_steps, 1), ("batch_size", batch_size, 1), ("kl_coef", kl_coef, 0)):
-            if number < low:
-                raise ValueError(f"{name} must be at least {low}, got {number}")
-        if not 0.0 <= gamma <= 1.0 or not 0.0 < average_rate <= 1.0:
-            raise ValueError(f"gamma must be in [0, 1] and average_rate in (0, 1], got {gamma} and {average_rate}")
+        if kl_coef < 0:
+            raise ValueError(f"kl_coef must be at least 0, got {kl_coef}")
+        if not 0.0 < average_rate <= 1.0:
+            raise ValueError(f"average_rate must be in (0, 1], got {average_rate}")
         if max_importance <= 0:
             raise ValueError(f"max_importance must be positive, got {max_importance}")
         if (baseline in ("leave_one_out", "group_normalised")) != (group_size > 1):
@@ -150,39 +139,31 @@ class REINFORCE(OnPolicyAlgorithm):
             learning_rate=learning_rate,
             n_steps=n_steps,
             gamma=gamma,
-            gae_lambda=1.0,
-            ent_coef=ent_coef(1.0) if callable(ent_coef) else ent_coef,
+            group_size=group_size,
+            ent_coef=ent_coef,
+            temperature=temperature,
+            guidance=guidance,
             vf_coef=vf_coef,
             max_grad_norm=max_grad_norm,
-            use_sde=False,
-            sde_sample_freq=-1,
-            rollout_buffer_class=TextBuffer,
-            rollout_buffer_kwargs={"group_size": group_size},
+            batch_size=batch_size,
             stats_window_size=stats_window_size,
             tensorboard_log=tensorboard_log,
             policy_kwargs=policy_kwargs,
             verbose=verbose,
             seed=seed,
             device=device,
-            supported_action_spaces=(spaces.Discrete,),
-            _init_setup_model=False,
         )
         self.alpha, self.feedback_term = alpha, feedback_term
-        self.baseline, self.group_size = baseline, group_size
+        self.baseline = baseline
         self.moving_average = MovingAverage(average_rate)
         self.normalize_advantage = normalize_advantage
-        self.exploration = {"ent_coef": ent_coef, "temperature": temperature, "guidance": guidance}
         self.importance, self.max_importance = importance, max_importance
         self.kl_coef, self.reference_folder = kl_coef, reference
-        self.batch_size = batch_size
-        self._n_updates = 0
         if _init_setup_model:
             self._setup_model()
 
     def _setup_model(self) -> None:
         super()._setup_model()
-        if not isinstance(self.policy, TransformerPolicy):
-            raise ValueError(f"REINFORCE learns a TransformerPolicy, got {type(self.policy).__name__}")
         backbone = self.policy.backbone
         if self.reference_folder is None:
             self.reference = copy.deepcopy(backbone)
@@ -190,36 +171,25 @@ class REINFORCE(OnPolicyAlgorithm):
             self.reference = Backbone(
                 self.reference_folder, vocab_size=backbone.vocab_size, context_length=backbone.context_length
             ).to(self.device)
-        if self.env is not None:
-            self._check_env(self.env)
 
     def _check_env(self, env: VecEnv) -> None:
+        super()._check_env(env)
         simulator = env.get_attr("simulator", 0)[0]
-        if self.group_size > 1 and simulator.group_size != self.group_size:
-            raise ValueError(
-                f"group_size is {self.group_size}, but the environment's is {simulator.group_size}: make both the same"
-            )
         if self.alpha and simulator.reward_kind != "gold":
             warnings.warn(
                 f"the environment pays reward={simulator.reward_kind!r}, which contains the feedback f_t already, and "
                 f'alpha={self.alpha} adds it once more: make the environment with reward="gold" or set alpha=0',
-                stacklevel=4,
+                stacklevel=5,
             )
 
-        self._pays_feedback = simulator.reward_kind == "feedback"
         affine = [type(part).__name__ for part in _last_correctors(simulator.feedback) if part.affine]
         once = not simulator.feedback.every_step  # else a shift counts once for each token, and texts differ in length
         if affine and once and self._pays_feedback and self.baseline == "group_normalised":
             warnings.warn(
                 f"{affine[0]} shifts and scales every reading alike, and advantages that are normalised within a group "
                 "undo that: the correction changes nothing here",
-                stacklevel=4,
+                stacklevel=5,
             )
-
-    def set_env(self, env: GymEnv, force_reset: bool = True) -> None:
-        super().set_env(env, force_reset)
-        assert self.env is not None
-        self._check_env(self.env)
 
     def _setup_learn(
         self,
@@ -229,44 +199,9 @@ class REINFORCE(OnPolicyAlgorithm):
         tb_log_name: str = "run",
         progress_bar: bool = False,
     ) -> tuple[int, BaseCallback]:
-        if reset_num_timesteps or self._last_obs is None:
-            self.rollout_buffer.reset()
         if reset_num_timesteps and self.reference_folder is None:
             self.reference.load_state_dict(self.policy.backbone.state_dict())
         return super()._setup_learn(total_timesteps, callback, reset_num_timesteps, tb_log_name, progress_bar)
-
-    def _init_callback(self, callback: MaybeCallback, progress_bar: bool = False) -> BaseCallback:
-        others = callback if isinstance(callback, list) else [callback]
-        others = [other if isinstance(other, BaseCallback) else ConvertCallback(other) for other in others]
-        exploration = Exploration(**self.exploration)
-        self._off_policy = exploration.off_policy
-        return super()._init_callback([ReturnsCallback(), exploration, *others], progress_bar)
-
-    def collect_rollouts(
-        self, env: VecEnv, callback: BaseCallback, rollout_buffer: RolloutBuffer, n_rollout_steps: int
-    ) -> bool:
-        """Writes `n_rollout_steps` tokens in every row; returns False if a callback stops learning."""
-        assert isinstance(rollout_buffer, TextBuffer)
-        self.policy.set_training_mode(False)
-        callback.on_rollout_start()
-        for _ in range(n_rollout_steps):
-            observations = self._last_obs
-            with torch.no_grad():
-                drawn = self.policy(obs_as_tensor(observations, self.device))  # type: ignore[arg-type]
-            actions, values, log_probs = (part.flatten().cpu().numpy() for part in drawn)
-            self._last_obs, rewards, dones, infos = env.step(actions)  # type: ignore[assignment]
-            self._last_episode_starts = dones
-            self.num_timesteps += env.num_envs
-            callback.update_locals(locals())
-            if not callback.on_step():
-                return False
-            self._update_info_buffer(infos, dones)
-            feedback = np.array([info["corrected_reward"] for info in infos] if self.alpha else np.zeros(env.num_envs))
-            seen = (rewards != 0) | [not self._pays_feedback or info["observed_mask"].any() for info in infos]
-            rollout_buffer.add(observations, actions, rewards, feedback, values, log_probs, seen, dones)  # type: ignore[arg-type]
-        callback.update_locals(locals())
-        callback.on_rollout_end()
-        return True
 
     def importance_weights(self, texts: Texts) -> FloatArray:
         """Returns how much each token counts, (N, T): what `importance` says, or 1 where there is no proposal."""
