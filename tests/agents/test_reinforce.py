@@ -299,7 +299,7 @@ def test_normalized_advantages_have_mean_0_and_deviation_1():
     model = make_model(rows=3, n_steps=20, normalize_advantage=True, baseline="none")
     model.collect_rollouts(model.env, begin(model), model.rollout_buffer, 20)
     texts = model.rollout_buffer.take()
-    advantages, _ = model.advantages(texts, model.importance_weights(texts))
+    advantages = model.prepare(texts).advantages
     assert advantages[texts.mask].mean() == pytest.approx(0.0, abs=1e-12)
     assert advantages[texts.mask].std() == pytest.approx(1.0, rel=1e-6)
     assert not advantages[~texts.mask].any()
