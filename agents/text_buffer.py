@@ -55,6 +55,10 @@ class Texts:
     mask: BoolArray
     observed: BoolArray
 
+    def only(self, rows: IntArray) -> Texts:
+        """Returns the texts of some numbers, (n,)."""
+        return Texts(**{name: part[rows] for name, part in vars(self).items()})
+
     def minibatches(self, count: int) -> Iterator[IntArray]:
         """Splits the texts into at most `count` parts of about as many, (b,) each: at random, unless there is only one.
 
