@@ -173,7 +173,8 @@ class SelfTraining(TextAlgorithm):
             for part in texts.minibatches(self.n_minibatches):
                 self.policy.optimizer.zero_grad()
                 for rows in texts.batches(self.batch_size, part):
-                    weight = torch.from_numpy(weights[rows].repeat(texts.mask[rows].sum(axis=1))).to(self.device)
+                    each = weights[rows].repeat(texts.mask[rows].sum(axis=1))  # (M,)
+                    weight = torch.from_numpy(each).to(self.device, torch.float32)
                     log_probs, _ = next_token_log_probs(self.policy.backbone, texts, rows)  # (M, V)
                     loss = -(of_written(log_probs, texts, rows) * weight).sum() / weights[part].sum()
                     entropy = -(log_probs.exp() * log_probs).sum() / len(part)
