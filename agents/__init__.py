@@ -8,6 +8,8 @@ Import from the modules, each of which holds one idea:
 - `agents.kv_cache`: `SlotCache`, incremental decoding
 - `agents.vec_env`: `make_vec_env`, `GymnasiumVecEnv`
 - `agents.reinforce`: `REINFORCE`
+- `agents.self_training`: `SelfTraining`
+- `agents.text_algorithm`: `TextAlgorithm`, the base of both
 - `agents.supervised`: `warm_start`
 - `agents.callbacks`: callbacks that log clean, observed and gold returns
 """

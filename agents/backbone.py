@@ -47,7 +47,7 @@ class Backbone(nn.Module):
         context_length: L, the longest text in tokens.
         pad_token_id: the token that fills unused places; goes to the generation config that is saved with the model.
         attn_implementation: `"sdpa"` or `"eager"`; None leaves the choice to transformers. sb3-contrib's TRPO needs
-            `"eager"` on the CPU, because it differentiates twice.
+            `"eager"`, because it differentiates twice.
         autocast: `"bfloat16"` computes the language model in that dtype, with weights in float32; None in float32.
 
     Raises:
@@ -132,6 +132,8 @@ class Backbone(nn.Module):
                 **{self.cache_argument: cache},
             )
         hidden: torch.Tensor = output.last_hidden_state
+        if hidden.requires_grad and self.lm.config._attn_implementation != "eager":
+            hidden.register_hook(_refuse_second_derivatives)  # torch would fail later, and not say why
         return hidden
 
     def logits(self, hidden: torch.Tensor) -> torch.Tensor:
@@ -161,6 +163,15 @@ class Backbone(nn.Module):
 def cache_argument(model: nn.Module) -> str:
     """Returns what a model's `forward` calls its cache: transformers 5.24 renamed it, model by model."""
     return "cache" if "cache" in inspect.signature(model.forward).parameters else "past_key_values"
+
+
+def _refuse_second_derivatives(_: torch.Tensor) -> None:
+    """Raises an error in a backward pass that is itself recorded for a gradient."""
+    if torch.is_grad_enabled():
+        raise RuntimeError(
+            "an algorithm that differentiates twice, such as TRPO, needs "
+            "policy_kwargs={'attn_implementation': 'eager'}: fused attention has no second derivative"
+        )
 
 
 def _fitting_config(

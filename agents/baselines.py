@@ -39,6 +39,9 @@ def leave_one_out(groups: FloatArray, observed: BoolArray) -> FloatArray:
 
     Returns:
         The means, (G, K, T); a text without any other that counts gets its own target, and so no advantage.
+
+    The difference from the mean of all K texts, own target included, is the advantage of Dr. GRPO (Liu et al. 2025,
+    "Understanding R1-Zero-like training"); it is this one's times 1 - 1/K.
     """
     counted = np.where(observed[:, :, None], groups, 0.0)
     count = (observed.sum(axis=1, keepdims=True) - observed)[:, :, None]
@@ -49,15 +52,29 @@ def leave_one_out(groups: FloatArray, observed: BoolArray) -> FloatArray:
 def mean_and_deviation(groups: FloatArray, observed: BoolArray) -> tuple[FloatArray, FloatArray]:
     """Returns the mean and the standard deviation of the targets of each group, (G, 1, T) each.
 
-    The advantages of GRPO (Shao et al. 2024, "DeepSeekMath", section 4.1.2). The mean holds the text's own target,
-    which makes its advantage smaller by the factor 1 - 1/K; and the division weighs prompts whose texts are nearly
-    alike as much as those where they differ.
+    The advantages of GRPO (Shao et al. 2024, "DeepSeekMath", section 4.1.2), biased in two ways. The mean holds the
+    text's own target, which makes its advantage smaller by the factor 1 - 1/K; and the division weighs prompts whose
+    texts are nearly alike as much as those where they differ.
     """
     count = np.maximum(observed.sum(axis=1), 1)[:, None, None]
     chosen = observed[:, :, None]
     mean = np.where(chosen, groups, 0.0).sum(axis=1, keepdims=True) / count
     variance = np.where(chosen, (groups - mean) ** 2, 0.0).sum(axis=1, keepdims=True) / count
     return mean, np.sqrt(variance)
+
+
+def normalised(advantages: FloatArray, used: BoolArray, weights: FloatArray) -> FloatArray:
+    """Returns weighted advantages, (N, T), shifted by their weighted mean and divided by their deviation.
+
+    Args:
+        advantages: (N, T).
+        used: (N, T) which of them count for mean and deviation.
+        weights: (N, T) how much each counts.
+    """
+    if not used.any():
+        return weights * advantages
+    centred = weights * (advantages - np.average(advantages[used], weights=weights[used]))
+    return centred / (centred[used].std() + 1e-8)  # type: ignore[no-any-return]
 
 
 class MovingAverage:

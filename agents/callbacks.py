@@ -1,4 +1,4 @@
-"""Callbacks for any Stable-Baselines3 algorithm: what finished texts were worth, and a stop at broken losses."""
+"""Callbacks for any Stable-Baselines3 algorithm: what finished texts were worth, judges, a stop at broken losses."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 
 import numpy as np
+import torch
 from stable_baselines3.common.callbacks import BaseCallback
 
 RETURNS = ("clean_return", "observed_return", "gold_return")
@@ -60,6 +61,39 @@ class ReturnsCallback(BaseCallback):
     def _emit(self, record: dict[str, float]) -> None:
         if self.on_record is not None:
             self.on_record({"timesteps": float(self.num_timesteps), **record, **_train_values(self)})
+
+
+class SelfPreferenceCallback(BaseCallback):
+    """Logs, after each rollout, how wrong the judge was of the texts it finished, and whether it likes what is likely.
+
+    A text's error is `observed_return - clean_return`. The logger gets their mean, `rollout/judge_error`, and their
+    correlation (Pearson's) with the mean log-probability of the text's tokens under what they were drawn from,
+    `rollout/self_preference`: near 1, the judge is a mirror. It is not logged where errors or texts do not vary.
+    """
+
+    def _on_training_start(self) -> None:
+        if self.num_timesteps == 0 or not hasattr(self, "_log_probs"):
+            self._log_probs, self._steps = np.zeros((2, self.training_env.num_envs))  # (n,) of unfinished texts
+            self._texts: list[tuple[float, float]] = []
+
+    def _on_step(self) -> bool:
+        self._log_probs += np.asarray(torch.as_tensor(self.locals["log_probs"]).cpu(), float)
+        self._steps += 1
+        for row in np.flatnonzero(self.locals["dones"]):
+            info = self.locals["infos"][row]
+            error = float(info["observed_return"]) - float(info["clean_return"])
+            self._texts.append((error, float(self._log_probs[row] / self._steps[row])))
+            self._log_probs[row] = self._steps[row] = 0
+        return True
+
+    def _on_rollout_end(self) -> None:
+        if not self._texts:
+            return
+        errors, log_probs = np.array(self._texts).T
+        self.logger.record("rollout/judge_error", float(errors.mean()))
+        if min(errors.std(), log_probs.std()) > 1e-9:
+            self.logger.record("rollout/self_preference", float(np.corrcoef(errors, log_probs)[0, 1]))
+        self._texts.clear()
 
 
 class StopOnNonFinite(BaseCallback):

@@ -150,7 +150,7 @@ class TransformerCore(BasePolicy):
     def _hidden(self, obs: Observations) -> torch.Tensor:
         """Returns the hidden states at the ends of M observations, (M, D), by one causal pass over each text."""
         if isinstance(obs, PackedTexts):
-            blocks, ends = obs
+            blocks, ends = obs.blocks, obs.ends
         elif isinstance(obs, dict):
             lengths = obs["attention_mask"].sum(-1)
             width = int(lengths.amax())
@@ -158,9 +158,7 @@ class TransformerCore(BasePolicy):
             ends = torch.arange(len(lengths), device=lengths.device) * width + lengths - 1
         else:
             raise TypeError(
-                "observations must be a dict of input_ids and attention_mask, or PackedTexts, got "
-                f"{type(obs).__name__}; an algorithm that takes every n-th observation of a rollout, as TRPO with "
-                "sub_sampling_factor above 1, must take all of them"
+                f"observations must be a dict of input_ids and attention_mask, or PackedTexts, got {type(obs).__name__}"
             )
         hidden = [self.backbone.hidden(block).flatten(0, 1) for block in blocks]
         return (hidden[0] if len(hidden) == 1 else torch.cat(hidden)).index_select(0, ends)

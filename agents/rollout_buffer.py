@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,8 +21,11 @@ PASS_COST = {"cpu": 128, "cuda": 8192}
 """How many tokens of padding a pass of its own must save before texts are split into blocks, by type of device."""
 
 
-class PackedTexts(NamedTuple):
+@dataclass(frozen=True)
+class PackedTexts:
     """M observations, each a prefix of one of S whole texts.
+
+    A slice of them, as TRPO takes with `sub_sampling_factor`, has fewer observations of the same texts.
 
     Attributes:
         blocks: (S_b, T_b) the texts, right padded, those of similar length together.
@@ -30,6 +34,9 @@ class PackedTexts(NamedTuple):
 
     blocks: tuple[torch.Tensor, ...]
     ends: torch.Tensor
+
+    def __getitem__(self, chosen: slice) -> PackedTexts:
+        return PackedTexts(self.blocks, self.ends[chosen])
 
 
 class SequenceRolloutBuffer(DictRolloutBuffer):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -53,6 +54,33 @@ class Texts:
     log_probs: FloatArray
     mask: BoolArray
     observed: BoolArray
+
+    def only(self, rows: IntArray) -> Texts:
+        """Returns the texts of some numbers, (n,)."""
+        return Texts(**{name: part[rows] for name, part in vars(self).items()})
+
+    def minibatches(self, count: int) -> Iterator[IntArray]:
+        """Splits the texts into at most `count` parts of about as many, (b,) each: at random, unless there is only one.
+
+        The random order comes from torch's global generator, which Stable-Baselines3 seeds.
+        """
+        n = len(self.mask)
+        order = np.arange(n) if count == 1 else torch.randperm(n).numpy()
+        yield from np.array_split(order, min(n, count))
+
+    def batches(self, batch_size: int, chosen: IntArray | None = None) -> Iterator[IntArray]:
+        """Yields texts once each, in batches (b,) of similar length and of about `batch_size` places.
+
+        Args:
+            batch_size: how many places; a text of more is a batch of its own.
+            chosen: (n,) which texts; by default all.
+        """
+        lengths = self.positions.max(axis=1) + 1
+        chosen = np.arange(len(lengths)) if chosen is None else chosen
+        order = chosen[np.argsort(lengths[chosen], kind="stable")]
+        texts_per_batch = max(1, batch_size // int(lengths[chosen].max()))
+        for start in range(0, len(order), texts_per_batch):
+            yield order[start : start + texts_per_batch]
 
 
 class TextBuffer(RolloutBuffer):

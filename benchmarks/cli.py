@@ -14,6 +14,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
+from benchmarks.titles import TITLES
+
 NEEDS_EXTRA = 'textgym\'s command line needs more packages: pip install "textgym[benchmarks]" (not found: {})'
 
 try:
@@ -30,14 +32,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Reinforcement learning on text: environments whose reward is feedback, learners, experiments.",
 )
-
-
-class Algorithm(StrEnum):
-    """What `train` can train with."""
-
-    ppo = "ppo"
-    maskable_ppo = "maskable_ppo"
-    reinforce = "reinforce"
 
 
 class Suite(StrEnum):
@@ -214,11 +208,18 @@ def play(
         play.play(_known(env_id), seed=seed, sample=sample, **env_kwargs)
 
 
+def _learner(name: str) -> str:
+    """Returns the name of a learner, if it is one."""
+    if name not in TITLES:
+        raise typer.BadParameter(f"{name!r} is not one of {', '.join(TITLES)}")
+    return name
+
+
 @app.command()
 def train(
     env_id: EnvId,
     out: Annotated[Path, typer.Option(help="The run's folder; must be new or empty.")],
-    algorithm: Annotated[Algorithm, typer.Option(help="The learner.")] = Algorithm.ppo,
+    algorithm: Annotated[str, typer.Option(callback=_learner, help=f"The learner: {', '.join(TITLES)}.")] = "ppo",
     tokens: Annotated[int, typer.Option(min=1, help="How many tokens are written in all.")] = 100_000,
     seed: Annotated[int, typer.Option(min=0, help="The seed of the learner and the environment.")] = 0,
     rows: Annotated[int, typer.Option(min=1, help="How many texts are written at a time.")] = 64,
@@ -237,14 +238,14 @@ def train(
         folder = RunFolder(out)
         fingerprint = make_env(_known(env_id), num_rows=1).simulator.task.fingerprint
         settings = {"tokens": tokens, "rows": rows, "model": str(model) if model else "small fresh GPT-2"}
-        title = learners.TITLES[algorithm.value]
+        title = TITLES[algorithm]
         config = {"env_id": env_id, "fingerprint": fingerprint, "policy": title, "seed": seed, "settings": settings}
         folder.start(config)
         with Progress(console=Console(stderr=True)) as progress:
             bar = progress.add_task(title, total=1.0)
             learners.train(
                 folder,
-                learner=algorithm.value,
+                learner=algorithm,
                 env_id=env_id,
                 tokens=tokens,
                 seed=seed,

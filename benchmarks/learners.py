@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sb3_contrib import MaskablePPO
-from stable_baselines3 import PPO
+from sb3_contrib import TRPO, MaskablePPO
+from stable_baselines3 import A2C, PPO
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback, CallbackList
 from stable_baselines3.common.logger import configure
@@ -20,10 +20,12 @@ from agents.exploration import Exploration
 from agents.policy import MaskableTransformerPolicy, TransformerCore, TransformerPolicy
 from agents.reinforce import REINFORCE
 from agents.rollout_buffer import MaskableSequenceRolloutBuffer, SequenceRolloutBuffer
+from agents.self_training import SelfTraining
 from agents.vec_env import make_vec_env
 from benchmarks.attribution import attribute
 from benchmarks.evaluation import Evaluation, make_env
 from benchmarks.results import RunFolder
+from benchmarks.titles import TITLES as TITLES
 
 MODEL = "model"
 """The folder of a run in which its language model and value head are kept."""
@@ -32,15 +34,41 @@ _PPO = {
     "gamma": 1.0, "n_steps": 32, "batch_size": 512, "n_epochs": 4, "learning_rate": [1e-3, 0.0],
     "ent_coef": [0.02, 0.0],
 }  # fmt: skip
-DEFAULTS: dict[str, dict[str, Any]] = {"ppo": _PPO, "maskable_ppo": _PPO, "reinforce": {}}
+_GROUPS = {"group_size": 4, "n_steps": 24, "credit": "text"}
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "ppo": _PPO,
+    "maskable_ppo": _PPO,
+    "a2c": {
+        "gamma": 1.0, "gae_lambda": 0.95, "n_steps": 8, "learning_rate": [2e-3, 0.0], "ent_coef": [0.02, 0.0],
+        "use_rms_prop": False, "max_grad_norm": 1.0,
+    },
+    "trpo": {
+        "gamma": 1.0, "n_steps": 32, "batch_size": 512, "learning_rate": 1e-3, "target_kl": 0.03, "cg_max_steps": 10,
+        "policy_kwargs": {"attn_implementation": "eager"},
+    },
+    "reinforce": {},
+    "rloo": {**_GROUPS, "baseline": "leave_one_out"},
+    "grpo": {
+        **_GROUPS, "baseline": "group_normalised", "normalize_length": "text", "n_epochs": 2, "n_minibatches": 2,
+        "ent_coef": [0.02, 0.0],
+    },
+    "self_training": {"keep": "best"},
+    "weighted_likelihood": {"keep": "weighted"},
+}  # fmt: skip
 """What suits fresh policies and short texts better than the algorithms' own defaults; [start, end] is a schedule."""
 
-LEARNERS: dict[str, Callable[..., BaseAlgorithm]] = {
+LEARNERS: dict[str, partial[BaseAlgorithm]] = {
     "ppo": partial(PPO, TransformerPolicy, rollout_buffer_class=SequenceRolloutBuffer),
     "maskable_ppo": partial(MaskablePPO, MaskableTransformerPolicy, rollout_buffer_class=MaskableSequenceRolloutBuffer),
+    "a2c": partial(A2C, TransformerPolicy, rollout_buffer_class=SequenceRolloutBuffer),
+    "trpo": partial(TRPO, TransformerPolicy, rollout_buffer_class=SequenceRolloutBuffer),
     "reinforce": partial(REINFORCE, TransformerPolicy),
+    "rloo": partial(REINFORCE, TransformerPolicy),
+    "grpo": partial(REINFORCE, TransformerPolicy),
+    "self_training": partial(SelfTraining, TransformerPolicy),
+    "weighted_likelihood": partial(SelfTraining, TransformerPolicy),
 }
-TITLES = {"ppo": "PPO", "maskable_ppo": "MaskablePPO", "reinforce": "REINFORCE"}
+"""How each of `TITLES` is made."""
 
 EXPLORATION = ("ent_coef", "temperature", "guidance")
 """The settings that may be scheduled for every learner."""
@@ -103,9 +131,10 @@ def train(
     grouping = {"group_size": arguments.get("group_size", 1)}
     env = make_vec_env(env_id, n_envs=rows, seed=seed, **{**grouping, **(env_kwargs or {})})
     callbacks: list[BaseCallback] = [ReturnsCallback(folder.log), StopOnNonFinite(), _Teller(tell)]
-    if learner != "reinforce":  # which sees to its exploration itself
+    if LEARNERS[learner].func not in (REINFORCE, SelfTraining):  # which see to their exploration themselves
         callbacks.append(Exploration(**{name: arguments.pop(name) for name in EXPLORATION if name in arguments}))
-    algorithm = LEARNERS[learner](env=env, seed=seed, policy_kwargs={"model": start}, **arguments)
+    policy_kwargs = {"model": start, **arguments.pop("policy_kwargs", {})}
+    algorithm = LEARNERS[learner](env=env, seed=seed, policy_kwargs=policy_kwargs, **arguments)
     algorithm.set_logger(configure(str(folder.tensorboard), ["tensorboard"]))
     algorithm.learn(tokens, callback=CallbackList(callbacks))
     assert isinstance(algorithm.policy, TransformerCore)

@@ -11,7 +11,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.env_util import make_vec_env
 
 import textgym  # noqa: F401  (registers the environments)
-from agents.callbacks import ReturnsCallback, StopOnNonFinite
+from agents.callbacks import ReturnsCallback, SelfPreferenceCallback, StopOnNonFinite
 
 COPY = {"length": 2, "letters": 3, "size": 9, "render_mode": None, "noise": [{"name": "gaussian", "sigma": 0.5}]}
 
@@ -110,3 +110,34 @@ def test_a_loss_that_is_not_finite_stops_learning_at_once(iterations):
     with pytest.raises(FloatingPointError, match=r"train/value_loss became nan after 21 timesteps"):
         model.learn(21 * iterations, StopOnNonFinite())
     assert model.num_timesteps == 21
+
+
+class Mirror(BaseCallback):
+    """Keeps of each finished text the judge's error and the mean log-probability of its tokens."""
+
+    def __init__(self):
+        super().__init__()
+        self.texts, self.logged, self.written = [], [], [[], [], []]
+
+    def _on_step(self):
+        for row, log_prob in enumerate(np.asarray(self.locals["log_probs"]).ravel()):
+            self.written[row].append(float(log_prob))
+            if self.locals["dones"][row]:
+                info = self.locals["infos"][row]
+                self.texts.append((info["observed_return"] - info["clean_return"], np.mean(self.written[row])))
+                self.written[row] = []
+        return True
+
+    def _on_rollout_end(self):
+        self.logged.append((dict(self.logger.name_to_value), np.array(self.texts)))
+        self.texts = []
+
+
+def test_self_preference_is_the_correlation_of_errors_and_log_probabilities():
+    mirror = Mirror()
+    model = make_model(n_epochs=1, batch_size=21)
+    model.learn(63, [SelfPreferenceCallback(), mirror])
+    assert len(mirror.logged) == 3
+    for logged, texts in mirror.logged:
+        assert logged["rollout/judge_error"] == pytest.approx(texts[:, 0].mean())
+        assert logged["rollout/self_preference"] == pytest.approx(np.corrcoef(texts.T)[0, 1])

@@ -87,7 +87,7 @@ def test_importance_weights_are_the_ratios_of_policy_and_proposal():
         callback.on_training_start({}, {})
         model.collect_rollouts(model.env, callback, model.rollout_buffer, 9)
         texts = model.rollout_buffer.take()
-        weights = model.importance_weights(texts)
+        weights = model.prepare(texts).importance
         expected = np.zeros(weights.shape)
         lm = model.policy.backbone.lm
         for row, column in np.argwhere(texts.mask):
@@ -112,7 +112,7 @@ def test_weighted_texts_tell_the_return_of_the_policy_and_not_that_of_the_propos
     for _ in range(4):
         model.collect_rollouts(model.env, callback, model.rollout_buffer, 9)
     texts = model.rollout_buffer.take()
-    gold, weights = texts.rewards.sum(axis=1), model.importance_weights(texts)[:, 0]
+    gold, weights = texts.rewards.sum(axis=1), model.prepare(texts).importance[:, 0]
     with torch.no_grad():
         prompt = texts.input_ids[:1, : texts.positions[0, 0] + 1]
         combination = model.env.get_attr("simulator", 0)[0].task.combination
@@ -129,7 +129,7 @@ def test_without_a_proposal_nothing_is_weighed():
     _, callback = model._setup_learn(10**6)
     callback.on_training_start({}, {})
     model.collect_rollouts(model.env, callback, model.rollout_buffer, 9)
-    assert (model.importance_weights(model.rollout_buffer.take()) == 1).all()
+    assert (model.prepare(model.rollout_buffer.take()).importance == 1).all()
 
 
 @pytest.mark.parametrize("algorithm", [PPO, A2C])

@@ -58,8 +58,11 @@ def make_learner(algorithm: type[OnPolicyAlgorithm] = PPO, **arguments: Any) -> 
         gamma=1.0,
         seed=0,
         device="cpu",
-        policy_kwargs={"model": MODEL, "attn_implementation": "eager" if algorithm is TRPO else None},
-        **{**batched, **arguments},
+        **{
+            "policy_kwargs": {"model": MODEL, "attn_implementation": "eager" if algorithm is TRPO else None},
+            **batched,
+            **arguments,
+        },
     )
     torch.nn.init.normal_(model.policy.backbone.value_head.weight)
     return model
@@ -301,9 +304,22 @@ def test_bad_arguments_are_refused() -> None:
         make_policy(modle=None)
 
 
-def test_a_thinned_rollout_is_refused() -> None:
-    with pytest.raises(TypeError, match="sub_sampling_factor above 1"):
-        make_learner(TRPO, sub_sampling_factor=2).learn(64)
+def test_a_thinned_rollout_has_every_nth_observation() -> None:
+    model = make_learner(TRPO, sub_sampling_factor=3)
+    _, callback = model._setup_learn(total_timesteps=1000)
+    model.collect_rollouts(model.env, callback, model.rollout_buffer, n_rollout_steps=16)
+    (batch,) = model.rollout_buffer.get()
+    with torch.no_grad():
+        thinned = model.policy.action_logits(batch.observations[::3])
+        assert torch.equal(thinned, model.policy.action_logits(batch.observations)[::3])
+    before = model.policy.parameters_to_vector()
+    model.train()
+    assert not np.array_equal(before, model.policy.parameters_to_vector())
+
+
+def test_an_algorithm_that_differentiates_twice_is_told_what_it_needs() -> None:
+    with pytest.raises(RuntimeError, match=r"TRPO, needs policy_kwargs=\{'attn_implementation': 'eager'\}"):
+        make_learner(TRPO, policy_kwargs={"model": MODEL}).learn(64)
 
 
 @pytest.mark.gpu

@@ -221,6 +221,8 @@ def exact_gradient(model, kind):
         probability = log_probs.sum().exp()
         rewards, feedback = (torch.tensor(part, dtype=torch.float32) for part in reward_and_feedback(text, kind))
         objective = objective + probability * rewards.sum()
+        if model.kl_in == "reward":
+            objective = objective - probability * model.kl_coef * (log_probs - reference[range(len(text)), text]).sum()
         if model.feedback_term == "to_go":
             objective = objective + probability * model.alpha * feedback.sum()
             target = (rewards + model.alpha * feedback).flip(0).cumsum(0).flip(0)
@@ -228,7 +230,9 @@ def exact_gradient(model, kind):
             objective = objective + probability.detach() * model.alpha * (feedback * log_probs).sum()
             target = rewards.flip(0).cumsum(0).flip(0) + model.alpha * feedback
         entropy = -(logits.exp() * logits).sum()
-        divergence = (logits.exp() * (logits - reference)).sum()
+        divergence = (logits.exp() * (logits - reference)).sum() * (model.kl_in == "loss")
+        if model.kl_estimator == "k3":
+            divergence = (reference.exp() * (reference - logits)).sum()
         objective = objective + probability.detach() * (model.ent_coef * entropy - model.kl_coef * divergence)
         if model.baseline == "value":
             values = model.policy.backbone.values(model.policy.backbone.hidden(ids))[0, states]
@@ -248,6 +252,11 @@ def exact_gradient(model, kind):
         ("gold", {"baseline": "value", "alpha": 0.7, "vf_coef": 0.4}),
         ("feedback", {"baseline": "leave_one_out", "group_size": 2}),
         ("gold", {"baseline": "leave_one_out", "group_size": 2, "alpha": 0.7, "ent_coef": 0.3}),
+        ("feedback", {"baseline": "leave_one_out", "group_size": 2, "credit": "text"}),
+        ("feedback", {"baseline": "moving_average", "kl_coef": 0.2, "kl_estimator": "k2"}),
+        ("feedback", {"baseline": "moving_average", "kl_coef": 0.2, "kl_estimator": "k3"}),
+        ("feedback", {"baseline": "moving_average", "kl_coef": 0.2, "kl_in": "reward"}),
+        ("gold", {"baseline": "leave_one_out", "group_size": 2, "credit": "text", "kl_coef": 0.2, "kl_in": "reward"}),
     ],
 )
 def test_the_expected_gradient_is_exact(two_tokens, kind, arguments):
@@ -299,7 +308,7 @@ def test_normalized_advantages_have_mean_0_and_deviation_1():
     model = make_model(rows=3, n_steps=20, normalize_advantage=True, baseline="none")
     model.collect_rollouts(model.env, begin(model), model.rollout_buffer, 20)
     texts = model.rollout_buffer.take()
-    advantages, _ = model.advantages(texts, model.importance_weights(texts))
+    advantages = model.prepare(texts).advantages
     assert advantages[texts.mask].mean() == pytest.approx(0.0, abs=1e-12)
     assert advantages[texts.mask].std() == pytest.approx(1.0, rel=1e-6)
     assert not advantages[~texts.mask].any()
@@ -500,6 +509,15 @@ def test_a_rollout_without_a_finished_text_updates_nothing():
         ({"n_steps": 0}, "n_steps must be at least 1, got 0"),
         ({"kl_coef": -0.1}, "kl_coef must be at least 0, got -0.1"),
         ({"gamma": 1.5}, r"gamma must be in \[0, 1\]"),
+        ({"credit": "late"}, "credit must be one of to_go, text, got 'late'"),
+        ({"normalize_length": "word"}, "normalize_length must be one of none, text, token, got 'word'"),
+        ({"n_epochs": 0}, "n_epochs must be at least 1, got 0"),
+        ({"clip_range": 0.0}, "clip_range must be positive, got 0.0"),
+        ({"clip_level": "word"}, "clip_level must be one of text, token, got 'word'"),
+        ({"kl_in": "advantage"}, "kl_in must be one of loss, reward, got 'advantage'"),
+        ({"kl_estimator": "k1"}, "kl_estimator in the loss must be one of full, k2, k3, got 'k1'"),
+        ({"kl_estimator": "full", "kl_in": "reward"}, "kl_estimator in the reward must be one of k1, k3, got 'full'"),
+        ({"kl_target": 1.0}, "kl_target, and kl_coef before it adapts, must be positive, got 1.0 and 0.0"),
     ],
 )
 def test_wrong_arguments_are_refused(wrong, message):

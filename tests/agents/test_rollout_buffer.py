@@ -115,7 +115,7 @@ def test_every_token_comes_once_with_its_own_observation(
     for _ in range(2):
         seen = []
         for samples in buffer.get(batch_size):
-            blocks, ends = samples.observations
+            blocks, ends = samples.observations.blocks, samples.observations.ends
             places = [
                 (block, row, end) for block in blocks for row in range(len(block)) for end in range(block.shape[1])
             ]

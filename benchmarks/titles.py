@@ -1,0 +1,15 @@
+"""The learners' names on the command line and in print, without loading a learner."""
+
+from __future__ import annotations
+
+TITLES = {
+    "ppo": "PPO",
+    "maskable_ppo": "MaskablePPO",
+    "a2c": "A2C",
+    "trpo": "TRPO",
+    "reinforce": "REINFORCE",
+    "rloo": "RLOO",
+    "grpo": "GRPO",
+    "self_training": "Self-training",
+    "weighted_likelihood": "Weighted likelihood",
+}
