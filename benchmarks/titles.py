@@ -12,4 +12,7 @@ TITLES = {
     "grpo": "GRPO",
     "self_training": "Self-training",
     "weighted_likelihood": "Weighted likelihood",
+    "dpo": "DPO",
+    "contrastive": "Contrastive",
+    "cloning": "Cloning",
 }
