@@ -17,6 +17,7 @@ from stable_baselines3.common.utils import LinearSchedule
 
 from agents.callbacks import ReturnsCallback, StopOnNonFinite
 from agents.exploration import Exploration
+from agents.ngram_policy import NgramPolicy, is_ngram_model
 from agents.policy import MaskableTransformerPolicy, TransformerCore, TransformerPolicy
 from agents.reinforce import REINFORCE
 from agents.rollout_buffer import MaskableSequenceRolloutBuffer, SequenceRolloutBuffer
@@ -32,15 +33,17 @@ _PPO = {
     "gamma": 1.0, "n_steps": 32, "batch_size": 512, "n_epochs": 4, "learning_rate": [1e-3, 0.0],
     "ent_coef": [0.02, 0.0],
 }  # fmt: skip
-DEFAULTS: dict[str, dict[str, Any]] = {"ppo": _PPO, "maskable_ppo": _PPO, "reinforce": {}}
+_NGRAM = {**_PPO, "learning_rate": [0.3, 0.0]}
+DEFAULTS: dict[str, dict[str, Any]] = {"ppo": _PPO, "maskable_ppo": _PPO, "reinforce": {}, "ngram_ppo": _NGRAM}
 """What suits fresh policies and short texts better than the algorithms' own defaults; [start, end] is a schedule."""
 
 LEARNERS: dict[str, Callable[..., BaseAlgorithm]] = {
     "ppo": partial(PPO, TransformerPolicy, rollout_buffer_class=SequenceRolloutBuffer),
     "maskable_ppo": partial(MaskablePPO, MaskableTransformerPolicy, rollout_buffer_class=MaskableSequenceRolloutBuffer),
     "reinforce": partial(REINFORCE, TransformerPolicy),
+    "ngram_ppo": partial(PPO, NgramPolicy),
 }
-TITLES = {"ppo": "PPO", "maskable_ppo": "MaskablePPO", "reinforce": "REINFORCE"}
+TITLES = {"ppo": "PPO", "maskable_ppo": "MaskablePPO", "reinforce": "REINFORCE", "ngram_ppo": "PPO, n-grams"}
 
 EXPLORATION = ("ent_coef", "temperature", "guidance")
 """The settings that may be scheduled for every learner."""
@@ -54,13 +57,14 @@ def _scheduled(settings: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def make_policy(env_id: str, model: str | Path | Mapping[str, Any] | None, **env_kwargs: Any) -> TransformerPolicy:
+def make_policy(
+    env_id: str, model: str | Path | Mapping[str, Any] | None, **env_kwargs: Any
+) -> TransformerPolicy | NgramPolicy:
     """Returns a policy for an environment, from a folder that a run has saved or from a model's configuration."""
     env = make_env(env_id, num_rows=1, **env_kwargs)
     start = str(model) if isinstance(model, Path) else model
-    return TransformerPolicy(
-        env.single_observation_space, env.single_action_space, lr_schedule=lambda _: 0.0, model=start
-    )
+    made = NgramPolicy if is_ngram_model(model) else TransformerPolicy
+    return made(env.single_observation_space, env.single_action_space, lr_schedule=lambda _: 0.0, model=start)
 
 
 def train(
@@ -108,8 +112,9 @@ def train(
     algorithm = LEARNERS[learner](env=env, seed=seed, policy_kwargs={"model": start}, **arguments)
     algorithm.set_logger(configure(str(folder.tensorboard), ["tensorboard"]))
     algorithm.learn(tokens, callback=CallbackList(callbacks))
-    assert isinstance(algorithm.policy, TransformerCore)
-    algorithm.policy.backbone.save_pretrained(folder.path / MODEL)
+    assert isinstance(algorithm.policy, TransformerCore | NgramPolicy)
+    trained = algorithm.policy if isinstance(algorithm.policy, NgramPolicy) else algorithm.policy.backbone
+    trained.save_pretrained(folder.path / MODEL)
     env.close()
     return algorithm
 
