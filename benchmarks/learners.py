@@ -13,6 +13,7 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback, CallbackList
 from stable_baselines3.common.logger import configure
+from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.utils import LinearSchedule
 
 from agents.callbacks import ReturnsCallback, StopOnNonFinite
@@ -23,6 +24,7 @@ from agents.reinforce import REINFORCE
 from agents.rollout_buffer import MaskableSequenceRolloutBuffer, SequenceRolloutBuffer
 from agents.vec_env import make_vec_env
 from benchmarks.attribution import attribute
+from benchmarks.credit import Estimator, credit
 from benchmarks.evaluation import Evaluation, make_env
 from benchmarks.results import RunFolder
 
@@ -119,18 +121,39 @@ def train(
     return algorithm
 
 
-def score_samples(evaluation: Evaluation, count: int, **env_kwargs: Any) -> list[dict[str, Any]]:
-    """Returns texts spread evenly over an evaluation with what each token earned, as the report reads them."""
+def score_samples(
+    evaluation: Evaluation,
+    count: int,
+    policy: BasePolicy | None = None,
+    estimator: Estimator | None = None,
+    **env_kwargs: Any,
+) -> list[dict[str, Any]]:
+    """Returns texts spread evenly over an evaluation with what each token earned, as the report reads them.
+
+    Args:
+        evaluation: the texts.
+        count: how many of them, or all if there are fewer.
+        policy: what wrote them. If it is given, with an estimator, so is what its gradient credits each token with.
+        estimator: of the advantages; see `benchmarks.credit`.
+        **env_kwargs: the environment's further arguments, as they were.
+    """
     chosen = np.unique(np.linspace(0, len(evaluation.written) - 1, count).astype(int)).tolist()
     texts = evaluation.texts
     found = attribute(
         [texts.tokens[i] for i in chosen], chosen, evaluation.env_id, split=evaluation.split, **env_kwargs
     )
     spelled = make_env(evaluation.env_id, num_rows=1, split=evaluation.split, **env_kwargs).simulator.vocabulary.tokens
+    told = None
+    if policy is not None and estimator is not None:
+        told = credit(policy, evaluation, estimator, **env_kwargs)
     samples = []
     for i, one in zip(chosen, found, strict=True):
         pieces = [spelled[token] for token in one.tokens]
         gap = "" if "".join(pieces) == evaluation.written[i] else " "
+        credited = {}
+        if told is not None:
+            body, end = np.split(told[i], [len(one.tokens)])
+            credited = {"credited": body.tolist(), "credited_end": end.tolist(), "estimator": str(estimator)}
         samples.append(
             {
                 "sample": i,
@@ -142,6 +165,7 @@ def score_samples(evaluation: Evaluation, count: int, **env_kwargs: Any) -> list
                 "empty": one.empty,
                 "clean_return": float(texts.clean_return[i]),
                 "gold_return": float(texts.gold_return[i]),
+                **credited,
             }
         )
     return samples

@@ -66,6 +66,8 @@ dd { margin: 0; }
 article dd > .quiet { font-size: .8125rem; }
 .text { margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; line-height: 1.75; }
 .text s { text-decoration: none; padding: .12em 0; box-shadow: inset -1px 0 var(--paper); }
+.lines { display: grid; grid-template-columns: 4.2rem 1fr; gap: .15rem .6rem; align-items: baseline; }
+.lines i { font-style: normal; font-size: .8125rem; color: var(--quiet); }
 .up { background: color-mix(in srgb, var(--up) calc(var(--v) * var(--strength)), transparent); }
 .down { background: color-mix(in srgb, var(--down) calc(var(--v) * var(--strength)), transparent); }
 
