@@ -47,6 +47,7 @@ class Suite(StrEnum):
     docstring = "docstring"
     diagnostics = "diagnostics"
     applications = "applications"
+    learners = "learners"
 
 
 class Drawn(StrEnum):
