@@ -130,7 +130,7 @@ class NgramPolicy(ActorCriticPolicy):
                 parameter.zero_()
         if isinstance(model, str | Path):
             weights = load_file(Path(model) / WEIGHTS_FILE)
-            tokens, own = len(weights["action_net.bias"]), len(self.action_net.bias)
+            tokens, own = len(weights["action_net.bias"]), len(self.state_dict()["action_net.bias"])
             if tokens != own:
                 raise ValueError(f"the model in {model} is for {tokens} tokens, but the environment has {own}")
             self.load_state_dict(weights)

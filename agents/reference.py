@@ -33,4 +33,5 @@ class ReferencePolicy:
     def __call__(self, observations: dict[str, np.ndarray[Any, Any]]) -> IntArray:
         """Returns the next token of each row, (n,); of finished rows it means nothing."""
         steps = np.minimum(self.simulator.steps, self.texts.shape[1] - 1)
-        return self.texts[self.simulator.samples, steps]
+        tokens: IntArray = self.texts[self.simulator.samples, steps]
+        return tokens

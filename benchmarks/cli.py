@@ -332,13 +332,13 @@ def _policy(name: str, env_id: str) -> Any:
     """Returns what `evaluate` takes: a saved policy, or the word for one that needs no model."""
     if name in ("random", "reference"):
         return name
-    from benchmarks.learners import MODEL, make_policy
+    from benchmarks.learners import MODEL, saved_policy
 
     folder = Path(name)
     found = [path for path in (folder / MODEL, folder) if (path / "model.safetensors").exists()]
     if not found:
         raise ValueError(f"no model in {folder}: give a run's folder, a model's folder, random or reference")
-    return make_policy(env_id, found[0])
+    return saved_policy(env_id, found[0])
 
 
 @app.command()

@@ -171,7 +171,8 @@ def _resampled_means(
 
 def _means(sums: FloatArray, counts: FloatArray) -> FloatArray:
     """Returns sums over counts; NaN, to be left out, where nothing counts."""
-    return np.divide(sums, counts, out=np.full(np.shape(sums), np.nan), where=counts > 0)
+    means: FloatArray = np.divide(sums, counts, out=np.full(np.shape(sums), np.nan), where=counts > 0)
+    return means
 
 
 def _gaps(means: FloatArray) -> FloatArray:

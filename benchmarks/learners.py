@@ -59,14 +59,21 @@ def _scheduled(settings: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def make_policy(
-    env_id: str, model: str | Path | Mapping[str, Any] | None, **env_kwargs: Any
-) -> TransformerPolicy | NgramPolicy:
+def make_policy(env_id: str, model: str | Path | Mapping[str, Any] | None, **env_kwargs: Any) -> TransformerPolicy:
     """Returns a policy for an environment, from a folder that a run has saved or from a model's configuration."""
     env = make_env(env_id, num_rows=1, **env_kwargs)
     start = str(model) if isinstance(model, Path) else model
-    made = NgramPolicy if is_ngram_model(model) else TransformerPolicy
-    return made(env.single_observation_space, env.single_action_space, lr_schedule=lambda _: 0.0, model=start)
+    return TransformerPolicy(
+        env.single_observation_space, env.single_action_space, lr_schedule=lambda _: 0.0, model=start
+    )
+
+
+def saved_policy(env_id: str, folder: Path, **env_kwargs: Any) -> TransformerPolicy | NgramPolicy:
+    """Returns the policy that a run has saved in a folder: a transformer's, or one over n-grams."""
+    if not is_ngram_model(folder):
+        return make_policy(env_id, folder, **env_kwargs)
+    env = make_env(env_id, num_rows=1, **env_kwargs)
+    return NgramPolicy(env.single_observation_space, env.single_action_space, lr_schedule=lambda _: 0.0, model=folder)
 
 
 def train(

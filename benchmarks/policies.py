@@ -64,7 +64,8 @@ def chooser(policy: Any, simulator: Simulator, samples: IntArray, seed: int, det
                 'policy must be an SB3 algorithm or policy, "random", "reference", a BestOfN or a function, '
                 f"got {policy!r}"
             )
-        return policy
+        choose: ActionFunction = policy
+        return choose
     answer: Callable[..., tuple[IntArray, Any]] = policy.predict
     masked = takes_masks(policy)
 

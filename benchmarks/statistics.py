@@ -135,9 +135,10 @@ def shares(count: int, resamples: int, generator: np.random.Generator) -> FloatA
 
 def correlation(one: ArrayLike, other: ArrayLike) -> float | None:
     """Returns Pearson's correlation of two series (T,), or None where one of them does not vary."""
-    if np.size(one) < 2 or np.ptp(one) < 1e-12 or np.ptp(other) < 1e-12:
+    first, second = np.asarray(one, np.float64), np.asarray(other, np.float64)
+    if len(first) < 2 or np.ptp(first) < 1e-12 or np.ptp(second) < 1e-12:
         return None
-    return float(np.corrcoef(one, other)[0, 1])
+    return float(np.corrcoef(first, second)[0, 1])
 
 
 def percentile_interval(estimate: float, samples: FloatArray, confidence: float = 0.95) -> Interval:

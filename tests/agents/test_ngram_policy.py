@@ -9,7 +9,7 @@ from stable_baselines3 import A2C, PPO
 from agents.exploration import Exploration
 from agents.ngram_policy import NgramFeatures, NgramPolicy, is_ngram_model
 from agents.vec_env import make_vec_env
-from benchmarks.learners import make_policy, train
+from benchmarks.learners import saved_policy, train
 from benchmarks.results import RunFolder
 
 LENGTH = 12
@@ -92,7 +92,7 @@ def test_saved_and_loaded_it_is_the_same(algorithm, tmp_path):
     observations = env.reset()
     expected = model.policy.state_dict()
     loaded = algorithm.load(tmp_path / "whole", env=env)
-    restored = make_policy("textgym/Copy-v0", tmp_path / "folder", length=2)
+    restored = saved_policy("textgym/Copy-v0", tmp_path / "folder", length=2)
     for policy in (loaded.policy, restored):
         assert policy.config["order"] == 1
         assert policy.state_dict().keys() == expected.keys()

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from agents.ngram_policy import NgramPolicy
 from agents.token_scores import PlayedTexts, token_scores
 from benchmarks.credit import Estimator, credit
 from benchmarks.evaluation import evaluate, make_env
@@ -46,6 +47,14 @@ def test_advantages_by_hand(estimator: Estimator, expected: list[list[float]]) -
     np.testing.assert_allclose(estimator.advantages(REWARDS, VALUES, MASK), expected)
 
 
+def fresh(env_id: str, model: dict[str, Any]) -> Any:
+    """A policy with fresh weights."""
+    if model["model_type"] != "ngram":
+        return make_policy(env_id, model)
+    env = make_env(env_id, num_rows=1)
+    return NgramPolicy(env.single_observation_space, env.single_action_space, lambda _: 0.0, model=model)
+
+
 def played_texts(policy: Any, *, masked: bool = False) -> PlayedTexts:
     found = evaluate(policy, COPY, episodes=5, seed=1)
     simulator = make_env(COPY, num_rows=3, split="test").simulator
@@ -55,7 +64,7 @@ def played_texts(policy: Any, *, masked: bool = False) -> PlayedTexts:
 @pytest.mark.parametrize("model", [SMALL, CAPPED, {"model_type": "ngram", "buckets": 64}])
 def test_scores_are_those_of_autograd(model: dict[str, Any]) -> None:
     torch.manual_seed(0)
-    policy = make_policy(COPY, model)
+    policy = fresh(COPY, model)
     with torch.no_grad():
         for parameter in policy.parameters():
             parameter.add_(0.3 * torch.randn_like(parameter))
@@ -92,7 +101,7 @@ def test_a_mask_is_heeded() -> None:
 def test_credit_is_advantage_times_norm_and_goes_where_the_values_jump() -> None:
     """On Chain all is earned by the first token. A critic that knows it credits that one, the bare return all alike."""
     torch.manual_seed(0)
-    policy = make_policy(CHAIN, {"model_type": "ngram", "order": 1, "buckets": 2**14})
+    policy = fresh(CHAIN, {"model_type": "ngram", "order": 1, "buckets": 2**14})
     found = evaluate(policy, CHAIN, episodes=32)
     simulator = make_env(CHAIN, num_rows=32, split="test").simulator
     played = replay(simulator, found.texts.tokens, found.texts.samples, 0)
