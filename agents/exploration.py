@@ -70,7 +70,8 @@ class Exploration(BaseCallback):
             shall not be paid.
 
     Raises:
-        ValueError: when learning begins, if a number is out of its range, or guidance has nobody to ask.
+        ValueError: when learning begins, if a number is out of its range, guidance has nobody to ask, or the policy
+            draws from no proposal.
     """
 
     def __init__(
@@ -89,6 +90,10 @@ class Exploration(BaseCallback):
         return self.temperature != 1.0 or self.guidance != 0.0
 
     def _on_training_start(self) -> None:
+        if self.off_policy and not hasattr(self._policy, "proposal"):
+            raise ValueError(
+                f"{type(self._policy).__name__} draws from no proposal: leave temperature and guidance out"
+            )
         if self.guidance != 0.0:
             self._hints()
 
@@ -99,7 +104,8 @@ class Exploration(BaseCallback):
         return True
 
     def _on_rollout_end(self) -> None:
-        self._policy.proposal = None
+        if self.off_policy:
+            self._policy.proposal = None
 
     @property
     def _policy(self) -> Any:

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.evaluation import Observations, Texts, make_env, write
+from benchmarks.evaluation import Texts, make_env, write
+from benchmarks.policies import Observations
 from textgym.types import FloatArray, IntArray
 from textgym.vocabulary import Vocabulary
 

@@ -40,6 +40,7 @@ class Suite(StrEnum):
     docstring = "docstring"
     diagnostics = "diagnostics"
     applications = "applications"
+    learners = "learners"
 
 
 class Drawn(StrEnum):
@@ -182,12 +183,12 @@ def profile(
         profile.print_profile(profile.profile(_known(env_id), rows=rows, steps=steps, **env_kwargs), Console())
 
 
-def _signals(feedback: str) -> Any:
-    """Returns what the option --feedback says."""
+def _signals(feedback: str, option: str = "--feedback") -> Any:
+    """Returns what an option in JSON says."""
     try:
         return json.loads(feedback)
     except json.JSONDecodeError as error:
-        raise ValueError(f"--feedback must be JSON, got {feedback!r}: {error}") from error
+        raise ValueError(f"{option} must be JSON, got {feedback!r}: {error}") from error
 
 
 @app.command()
@@ -237,7 +238,7 @@ def train(
             raise ValueError(f"--out must be a new or an empty folder, got {out}")
         folder = RunFolder(out)
         fingerprint = make_env(_known(env_id), num_rows=1).simulator.task.fingerprint
-        settings = {"tokens": tokens, "rows": rows, "model": str(model) if model else "small fresh GPT-2"}
+        settings = {"tokens": tokens, "rows": rows, "model": str(model) if model else "fresh"}
         title = TITLES[algorithm]
         config = {"env_id": env_id, "fingerprint": fingerprint, "policy": title, "seed": seed, "settings": settings}
         folder.start(config)
@@ -259,20 +260,40 @@ def train(
 
 @app.command()
 def evaluate(
-    policy: Annotated[str, typer.Argument(metavar="POLICY", help="A run's folder, a model's folder, or: random.")],
+    policy: Annotated[
+        str, typer.Argument(metavar="POLICY", help="A run's folder, a model's folder, or: random, reference.")
+    ],
     env_id: EnvId,
     split: Annotated[Split, typer.Option(help="The split whose prompts are used.")] = Split.test,
     episodes: Annotated[int, typer.Option(min=1, help="How many prompts.")] = 128,
     seed: Annotated[int, typer.Option(min=0, help="The seed of the policy's chance and of the noise.")] = 0,
     deterministic: Annotated[bool, typer.Option(help="Write the likeliest token instead of a drawn one.")] = False,
+    best_of: Annotated[int, typer.Option(min=1, help="How many texts are drawn for each prompt; the best counts.")] = 1,
+    chosen_by: Annotated[
+        str, typer.Option(metavar="SIGNAL", help="What chooses it: observed, log_prob, or a metric's name or JSON.")
+    ] = "observed",
+    by: Annotated[
+        str | None,
+        typer.Option(
+            metavar="GROUPING",
+            help="Compare groups of prompts: length, reference_length, group_words, words:cat,dog, or what the task "
+            "knows of them, such as wish.tone.",
+        ),
+    ] = None,
+    bar: Annotated[float, typer.Option(min=0, max=1, help="The gold from which on a text is right, with --by.")] = 1.0,
+    accepted_at: Annotated[
+        float | None, typer.Option(help="The observed return from which on a text counts as accepted, with --by.")
+    ] = None,
 ) -> None:
     """Show what a policy's texts are worth, with 95 % intervals."""
     with _plain_errors():
+        from agents.best_of_n import BestOfN
         from benchmarks import evaluation
 
+        groups = None if by is None else _groups(by, _known(env_id), split.value, episodes)
         chosen = _policy(policy, _known(env_id))
         found = evaluation.evaluate(
-            chosen,
+            BestOfN(chosen, best_of, _spec(chosen_by)) if best_of > 1 else chosen,
             env_id,
             split=split.value,
             episodes=episodes,
@@ -284,19 +305,40 @@ def evaluate(
             bounds = f"{interval.low:.3f} to {interval.high:.3f}"
             table.add_row(name.replace("_", " "), f"{interval.estimate:.3f}", bounds)
         Console().print(table)
+        if by is not None and groups is not None:
+            from benchmarks.fairness import fairness, print_fairness
+
+            print_fairness(fairness(found, groups, bar=bar, accepted_at=accepted_at), by, Console())
+
+
+def _groups(by: str, env_id: str, split: str, episodes: int) -> list[str]:
+    """Returns the group of each of the prompts that are evaluated."""
+    from benchmarks.evaluation import make_env
+    from benchmarks.groupings import groups_of
+
+    simulator = make_env(env_id, num_rows=1, split=split).simulator
+    groups = groups_of(by, simulator, min(episodes, len(simulator.prompt_set)))
+    if len(set(groups)) < 2:
+        raise ValueError(f"--by {by} puts all {len(groups)} prompts into one group, {groups[0]!r}: nothing to compare")
+    return groups
+
+
+def _spec(name: str) -> Any:
+    """Returns the spec that a word or JSON stands for."""
+    return _signals(name, "--chosen-by") if name.lstrip().startswith("{") else name
 
 
 def _policy(name: str, env_id: str) -> Any:
-    """Returns what `evaluate` takes: a saved policy, or the word for the random one."""
-    if name == "random":
+    """Returns what `evaluate` takes: a saved policy, or the word for one that needs no model."""
+    if name in ("random", "reference"):
         return name
-    from benchmarks.learners import MODEL, make_policy
+    from benchmarks.learners import MODEL, saved_policy
 
     folder = Path(name)
     found = [path for path in (folder / MODEL, folder) if (path / "model.safetensors").exists()]
     if not found:
-        raise ValueError(f"no model in {folder}: give a run's folder, a model's folder, or random")
-    return make_policy(env_id, found[0])
+        raise ValueError(f"no model in {folder}: give a run's folder, a model's folder, random or reference")
+    return saved_policy(env_id, found[0])
 
 
 @app.command()

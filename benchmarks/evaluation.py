@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import gymnasium
 import numpy as np
-import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.policies import BasePolicy
 
+from agents.best_of_n import LOG_PROB, OBSERVED, BestOfN
+from agents.token_scores import token_scores
+from benchmarks.policies import ActionFunction, Policy, check_spaces, chooser, own_randomness, takes_masks
+from benchmarks.replay import replay
 from benchmarks.statistics import Interval, paired_bootstrap
 from textgym import row_seeds
 from textgym.simulator import Simulator
@@ -22,10 +22,6 @@ from textgym.vector_env import TextVectorEnv
 
 BATCH_SIZE = 256
 RETURNS = ("gold_return", "clean_return", "observed_return")
-
-Observations = dict[str, np.ndarray[Any, Any]]
-ActionFunction = Callable[[Observations], np.ndarray[Any, Any]]
-Policy = BaseAlgorithm | BasePolicy | ActionFunction | Literal["random"]
 
 
 @dataclass(frozen=True)
@@ -47,6 +43,15 @@ class Texts:
     gold_return: FloatArray
     clean_return: FloatArray
     observed_return: FloatArray
+
+    def part(self, numbers: IntArray) -> Texts:
+        """Returns some of the texts, by their numbers (m,)."""
+        return Texts(
+            samples=self.samples[numbers],
+            tokens=[self.tokens[number] for number in numbers],
+            signals=self.signals[numbers],
+            **{name: getattr(self, name)[numbers] for name in RETURNS},
+        )
 
 
 @dataclass(frozen=True)
@@ -101,9 +106,9 @@ def evaluate(
     left as they were.
 
     Args:
-        policy: an SB3 algorithm or policy; `"random"`, uniform over the allowed tokens; or a function from a batch of
-            observations, (n, L) each, to actions (n,), which is shown finished texts too: what it answers there is
-            not used.
+        policy: an SB3 algorithm or policy; `"random"`, uniform over the allowed tokens; `"reference"`, which writes the
+            references; a `BestOfN` of any of these; or a function from a batch of observations, (n, L) each, to actions
+            (n,), which is shown finished texts too: what it answers there is not used.
         env_id: the environment.
         split: the split whose prompts are used.
         episodes: how many prompts, at most the size of the split.
@@ -112,18 +117,24 @@ def evaluate(
         **env_kwargs: further arguments of the environment.
 
     Raises:
-        ValueError: if there are fewer prompts than episodes, or the policy is for other observations or tokens.
+        ValueError: if there are fewer prompts than episodes, the policy is for other observations or tokens, or it is
+            to write references where a prompt has none.
     """
     if episodes < 1:
         raise ValueError(f"episodes must be at least 1, got {episodes}")
     env = make_env(env_id, num_rows=min(episodes, BATCH_SIZE), split=split, **env_kwargs)
-    _check_spaces(policy, env)
+    drawing, draws = (policy.policy, policy.n) if isinstance(policy, BestOfN) else (policy, 1)
+    check_spaces(drawing, env)
     simulator = env.simulator
     prompt_set, vocabulary = simulator.prompt_set, simulator.vocabulary
     if episodes > len(prompt_set):
         raise ValueError(f"the {split} split has {len(prompt_set)} prompts, got episodes={episodes}")
-    with _own_randomness(seed, policy):
-        texts = write(simulator, _chooser(policy, simulator, seed, deterministic), np.arange(episodes), seed)
+    samples = np.tile(np.arange(episodes), draws)  # the first texts are those of the policy alone
+    with own_randomness(seed, drawing):
+        texts = write(simulator, chooser(drawing, simulator, samples, seed, deterministic), samples, seed)
+    if isinstance(policy, BestOfN):
+        scores = _scores(policy, texts, simulator, env_id, seed, split=split, **env_kwargs).reshape(draws, episodes)
+        texts = texts.part(policy.best(scores) * episodes + np.arange(episodes))
     prompts = zip(prompt_set.prompt_ids[:episodes], prompt_set.prompt_lengths, strict=False)
     references = zip(prompt_set.reference_ids[:episodes], prompt_set.reference_lengths, strict=False)
     return Evaluation(
@@ -178,54 +189,21 @@ def write(simulator: Simulator, choose: ActionFunction, samples: IntArray, seed:
     return Texts(samples=samples, tokens=tokens, signals=signals, **returns)
 
 
-def _check_spaces(policy: Policy, env: TextVectorEnv) -> None:
-    """Raises a ValueError if an SB3 policy was made for other observations or tokens."""
-    if isinstance(policy, BaseAlgorithm | BasePolicy):
-        for made_for, found in (
-            (policy.observation_space, env.single_observation_space),
-            (policy.action_space, env.single_action_space),
-        ):
-            if made_for != found:
-                raise ValueError(f"the policy was made for {made_for}, but the environment has {found}")
-
-
-def _chooser(policy: Policy, simulator: Simulator, seed: int, deterministic: bool) -> ActionFunction:
-    if policy == "random":
-        generator = np.random.default_rng(seed)
-
-        def choose_at_random(observations: Observations) -> IntArray:
-            allowed = simulator.allowed_tokens()
-            actions: IntArray = (generator.random(allowed.shape) * allowed).argmax(axis=1)
-            return actions
-
-        return choose_at_random
-    if not isinstance(policy, BaseAlgorithm | BasePolicy):
-        if not callable(policy):
-            raise ValueError(f'policy must be an SB3 algorithm or policy, "random" or a function, got {policy!r}')
-        return policy
-    answer: Callable[..., tuple[IntArray, Any]] = policy.predict
-    masked = "action_masks" in inspect.signature(answer).parameters
-
-    def predict(observations: Observations) -> IntArray:
-        masks = {"action_masks": simulator.allowed_tokens()} if masked else {}
-        actions, _ = answer(observations, deterministic=deterministic, **masks)
-        return actions
-
-    return predict
-
-
-@contextmanager
-def _own_randomness(seed: int, policy: Policy) -> Iterator[None]:
-    """Seeds torch's and NumPy's global generators, and puts them, and the policy's mode, back as they were."""
-    network = policy.policy if isinstance(policy, BaseAlgorithm) else policy
-    training = network.training if isinstance(network, BasePolicy) else False
-    state = np.random.get_state()  # noqa: NPY002 - a policy may draw from the global generator
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        np.random.seed(seed % 2**32)  # noqa: NPY002
-        try:
-            yield
-        finally:
-            np.random.set_state(state)  # noqa: NPY002
-            if isinstance(network, BasePolicy):
-                network.set_training_mode(training)
+def _scores(
+    policy: BestOfN, texts: Texts, simulator: Simulator, env_id: str, seed: int, **env_kwargs: Any
+) -> FloatArray:
+    """Returns by what the best of some texts is chosen, (n,)."""
+    if policy.by == OBSERVED:
+        return texts.observed_return
+    if policy.by == LOG_PROB:
+        network = policy.policy.policy if isinstance(policy.policy, BaseAlgorithm) else policy.policy
+        if not isinstance(network, BasePolicy):
+            raise ValueError(f"only a policy of Stable-Baselines3 knows its log_prob, got {network!r}")
+        played = replay(simulator, texts.tokens, texts.samples, seed, masked=takes_masks(network))
+        log_probs: FloatArray = token_scores(network, played).log_probs.sum(axis=1)
+        return log_probs
+    alone: dict[str, Any] = {"feedback": [policy.by], "fusion": "fixed", "noise": [], "correction": []}
+    alone |= {"feedback_budget": None, "group_size": 1}
+    judge = make_env(env_id, num_rows=simulator.num_rows, **{**env_kwargs, **alone}).simulator
+    rewards: FloatArray = replay(judge, texts.tokens, texts.samples, seed, paid="observed_reward").rewards.sum(axis=1)
+    return rewards

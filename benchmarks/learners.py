@@ -13,12 +13,14 @@ from stable_baselines3 import A2C, PPO
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback, CallbackList
 from stable_baselines3.common.logger import configure
+from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.utils import LinearSchedule
 
 from agents.callbacks import RETURNS, ReturnsCallback, StopOnNonFinite
 from agents.cloning import Cloning
 from agents.contrastive import Contrastive
 from agents.exploration import Exploration
+from agents.ngram_policy import NgramPolicy, is_ngram_model
 from agents.offline_algorithm import OfflineAlgorithm
 from agents.policy import MaskableTransformerPolicy, TransformerCore, TransformerPolicy
 from agents.preference import DPO
@@ -28,6 +30,7 @@ from agents.rounds import learn_in_rounds
 from agents.self_training import SelfTraining
 from agents.vec_env import GymnasiumVecEnv, make_vec_env
 from benchmarks.attribution import attribute
+from benchmarks.credit import Estimator, credit
 from benchmarks.evaluation import Evaluation, make_env
 from benchmarks.results import RunFolder
 from benchmarks.titles import TITLES as TITLES
@@ -66,6 +69,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "dpo": {**_ROUNDS, "beta": 0.1, "reference": "data"},
     "contrastive": _ROUNDS,
     "cloning": _ROUNDS,
+    "ngram_ppo": {**_PPO, "learning_rate": [0.3, 0.0]},
 }  # fmt: skip
 """What suits fresh policies and short texts better than the algorithms' own defaults; [start, end] is a schedule."""
 
@@ -82,6 +86,7 @@ LEARNERS: dict[str, partial[BaseAlgorithm]] = {
     "dpo": partial(DPO, TransformerPolicy),
     "contrastive": partial(Contrastive, TransformerPolicy),
     "cloning": partial(Cloning, TransformerPolicy),
+    "ngram_ppo": partial(PPO, NgramPolicy),
 }
 """How each of `TITLES` is made."""
 
@@ -107,6 +112,14 @@ def make_policy(env_id: str, model: str | Path | Mapping[str, Any] | None, **env
     return TransformerPolicy(
         env.single_observation_space, env.single_action_space, lr_schedule=lambda _: 0.0, model=start
     )
+
+
+def saved_policy(env_id: str, folder: Path, **env_kwargs: Any) -> TransformerPolicy | NgramPolicy:
+    """Returns the policy that a run has saved in a folder: a transformer's, or one over n-grams."""
+    if not is_ngram_model(folder):
+        return make_policy(env_id, folder, **env_kwargs)
+    env = make_env(env_id, num_rows=1, **env_kwargs)
+    return NgramPolicy(env.single_observation_space, env.single_action_space, lr_schedule=lambda _: 0.0, model=folder)
 
 
 def train(
@@ -165,8 +178,9 @@ def train(
         algorithm = make(**arguments)
         algorithm.set_logger(logger)
         algorithm.learn(tokens, callback=CallbackList(callbacks))
-    assert isinstance(algorithm.policy, TransformerCore)
-    algorithm.policy.backbone.save_pretrained(folder.path / MODEL)
+    assert isinstance(algorithm.policy, TransformerCore | NgramPolicy)
+    trained = algorithm.policy if isinstance(algorithm.policy, NgramPolicy) else algorithm.policy.backbone
+    trained.save_pretrained(folder.path / MODEL)
     env.close()
     return algorithm
 
@@ -205,18 +219,39 @@ PAID: dict[str, str | Callable[[Record], float | None]] = {
 """What a text earned, by the environment's `reward`; without a correction of the sum, which records don't have."""
 
 
-def score_samples(evaluation: Evaluation, count: int, **env_kwargs: Any) -> list[dict[str, Any]]:
-    """Returns texts spread evenly over an evaluation with what each token earned, as the report reads them."""
+def score_samples(
+    evaluation: Evaluation,
+    count: int,
+    policy: BasePolicy | None = None,
+    estimator: Estimator | None = None,
+    **env_kwargs: Any,
+) -> list[dict[str, Any]]:
+    """Returns texts spread evenly over an evaluation with what each token earned, as the report reads them.
+
+    Args:
+        evaluation: the texts.
+        count: how many of them, or all if there are fewer.
+        policy: what wrote them. If it is given, with an estimator, so is what its gradient credits each token with.
+        estimator: of the advantages; see `benchmarks.credit`.
+        **env_kwargs: the environment's further arguments, as they were.
+    """
     chosen = np.unique(np.linspace(0, len(evaluation.written) - 1, count).astype(int)).tolist()
     texts = evaluation.texts
     found = attribute(
         [texts.tokens[i] for i in chosen], chosen, evaluation.env_id, split=evaluation.split, **env_kwargs
     )
     spelled = make_env(evaluation.env_id, num_rows=1, split=evaluation.split, **env_kwargs).simulator.vocabulary.tokens
+    told = None
+    if policy is not None and estimator is not None:
+        told = credit(policy, evaluation, estimator, **env_kwargs)
     samples = []
     for i, one in zip(chosen, found, strict=True):
         pieces = [spelled[token] for token in one.tokens]
         gap = "" if "".join(pieces) == evaluation.written[i] else " "
+        credited = {}
+        if told is not None:
+            body, end = np.split(told[i], [len(one.tokens)])
+            credited = {"credited": body.tolist(), "credited_end": end.tolist(), "estimator": str(estimator)}
         samples.append(
             {
                 "sample": i,
@@ -228,6 +263,7 @@ def score_samples(evaluation: Evaluation, count: int, **env_kwargs: Any) -> list
                 "empty": one.empty,
                 "clean_return": float(texts.clean_return[i]),
                 "gold_return": float(texts.gold_return[i]),
+                **credited,
             }
         )
     return samples

@@ -7,15 +7,12 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from benchmarks.charts import HEIGHT, WIDTH, interval_strip, learning_curves, nice_ticks
 from benchmarks.feedback_section import feedback_section
 from benchmarks.page_style import CHARTS, COLOURS, PAGE
-from benchmarks.report import Report, Row, Sample, ScoredText, gather, verdicts
+from benchmarks.report import Report, Row, gather, verdicts
 from benchmarks.statistics import Interval
-
-MINUS = "\N{MINUS SIGN}"
+from benchmarks.texts_section import MINUS, texts_section
 
 EXPLAINED = {
     "observed_return": ("Observed return", "the noisy feedback, as paid"),
@@ -49,7 +46,7 @@ def render(report: Report) -> str:
         _table(report, colours) if report.rows else "",
         _learning(report) if report.curves else "",
         feedback_section(report.responses) if report.responses else "",
-        _texts(report) if report.samples else "",
+        texts_section(report.samples) if report.samples else "",
         settings_section(report.foot),
     ]
     return document(report.title, parts)
@@ -165,41 +162,6 @@ def _ticks(report: Report, names: Sequence[str]) -> list[float]:
     values = [float(edge) for name in names for c in report.curves[name] for edge in (c.seeds.min(), c.seeds.max())]
     values += [report.levels[name] for name in names if name in report.levels]
     return nice_ticks(min(values), max(values))
-
-
-def _texts(report: Report) -> str:
-    earned = np.abs([value for sample in report.samples for text in sample.texts for value in text.earned] or [1.0])
-    top = max(float(np.quantile(earned, 0.98)), 1e-6)
-    legend = (
-        f'<div class="legend"><span>{MINUS}{top:.2f}</span><i></i><span>+{top:.2f}</span>'
-        '<span class="quiet">clean return that a token added</span></div>'
-    )
-    return (
-        "<section><h2>What each token earned</h2><p class=note>A token earned the clean return of the text if it ended "
-        "there, less the same one token earlier; the first also follows the empty text, whose value is given. Point at "
-        "a token for its number. The prompts are spread evenly over the test set and not chosen by result.</p>"
-        f"{legend}{''.join(_sample(sample, top) for sample in report.samples)}</section>"
-    )
-
-
-def _sample(sample: Sample, top: float) -> str:
-    texts = "".join(_text(text, top) for text in sample.texts)
-    reference = f'<dt>Reference</dt><dd class="quiet">{escape(sample.reference)}</dd>'
-    return f"<article><pre>{escape(sample.prompt)}</pre><dl>{reference}{texts}</dl></article>"
-
-
-def _text(text: ScoredText, top: float) -> str:
-    spans = []
-    for number, (token, earned) in enumerate(zip(text.tokens, text.earned, strict=True)):
-        share = round(100 * min(1.0, abs(earned) / top))
-        told = [f"{earned:+.3f}", *(f"{name} {values[number]:+.3f}" for name, values in text.signals.items())]
-        title = escape("\n".join(told), quote=True).replace("-", MINUS)
-        spans.append(
-            f'<s class="{"up" if earned >= 0 else "down"}" style="--v:{share}%" title="{title}">{escape(token)}</s>'
-        )
-    values = f"clean {text.clean_return:.2f} · gold {text.gold_return:.2f} · empty {text.empty:.2f}".replace("-", MINUS)
-    written = "".join(spans) or '<span class="quiet">(empty)</span>'
-    return f'<dt>{escape(text.policy)}</dt><dd><p class="text">{written}</p><span class="quiet">{values}</span></dd>'
 
 
 def settings_section(foot: Mapping[str, Mapping[str, Any]]) -> str:

@@ -1,14 +1,18 @@
-"""The style of the report: light and dark, screen, phone and paper. The hues are Okabe and Ito's, 2008."""
+"""The style of the report: light and dark, screen, phone and paper. The first hues are Okabe and Ito's, 2008."""
 
 COLOURS = """
 :root {
   color-scheme: light dark;
   --paper: #fff; --ink: #1b1c1e; --quiet: #62666c; --rule: #d9dbde; --faint: #eceeef;
-  --s0: #0072b2; --s1: #d55e00; --s2: #009e73; --s3: #b0609a; --up: #009e73; --down: #cc79a7; --strength: .9;
+  --s0: #0072b2; --s1: #d55e00; --s2: #009e73; --s3: #b0609a; --s4: #c08a00; --s5: #4aa3d8; --s6: #7a5cc0;
+  --s7: #7d8a1c; --s8: #a3392e; --s9: #1d7f8c; --s10: #8a6244; --s11: #d2527f;
+  --up: #009e73; --down: #cc79a7; --strength: .9;
 }
 @media (prefers-color-scheme: dark) { :root {
   --paper: #141517; --ink: #e4e5e7; --quiet: #9a9ea5; --rule: #3a3d42; --faint: #26282b;
-  --s0: #56b4e9; --s1: #f08a3c; --s2: #2cc295; --s3: #d99bc0; --up: #0fae82; --down: #d0649f; --strength: .6;
+  --s0: #56b4e9; --s1: #f08a3c; --s2: #2cc295; --s3: #d99bc0; --s4: #e6b93c; --s5: #8ccbf0; --s6: #a893e6;
+  --s7: #b3c04a; --s8: #e0766b; --s9: #53bcca; --s10: #c49a78; --s11: #f08fb0;
+  --up: #0fae82; --down: #d0649f; --strength: .6;
 } }
 """
 
@@ -66,6 +70,8 @@ dd { margin: 0; }
 article dd > .quiet { font-size: .8125rem; }
 .text { margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; line-height: 1.75; }
 .text s { text-decoration: none; padding: .12em 0; box-shadow: inset -1px 0 var(--paper); }
+.lines { display: grid; grid-template-columns: 4.2rem 1fr; gap: .15rem .6rem; align-items: baseline; }
+.lines i { font-style: normal; font-size: .8125rem; color: var(--quiet); }
 .up { background: color-mix(in srgb, var(--up) calc(var(--v) * var(--strength)), transparent); }
 .down { background: color-mix(in srgb, var(--down) calc(var(--v) * var(--strength)), transparent); }
 
@@ -92,6 +98,8 @@ footer dd { overflow-wrap: anywhere; }
 
 CHARTS = """
 .s0 { --c: var(--s0); } .s1 { --c: var(--s1); } .s2 { --c: var(--s2); } .s3 { --c: var(--s3); }
+.s4 { --c: var(--s4); } .s5 { --c: var(--s5); } .s6 { --c: var(--s6); } .s7 { --c: var(--s7); }
+.s8 { --c: var(--s8); } .s9 { --c: var(--s9); } .s10 { --c: var(--s10); } .s11 { --c: var(--s11); }
 .plain, .level { --c: var(--quiet); }
 svg path { fill: none; stroke-linejoin: round; stroke-linecap: round; }
 path.grid { stroke: var(--faint); }

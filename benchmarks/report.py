@@ -60,6 +60,9 @@ class ScoredText:
         empty: the clean return of the empty text.
         clean_return: the text's clean return.
         gold_return: the text's gold return.
+        credited: (T,) what the policy's gradient credits each with; empty where nobody asked. See `benchmarks.credit`.
+        credited_end: the same of the end token, if the text has one.
+        estimator: how the advantages were estimated, in words.
     """
 
     policy: str
@@ -69,6 +72,9 @@ class ScoredText:
     empty: float
     clean_return: float
     gold_return: float
+    credited: list[float] = field(default_factory=list)
+    credited_end: list[float] = field(default_factory=list)
+    estimator: str = ""
 
 
 @dataclass(frozen=True)
@@ -242,7 +248,7 @@ def _samples(results: dict[str, dict[str, Any]]) -> list[Sample]:
     for policy, result in results.items():
         for text in result.get("samples", ()):
             found = samples.setdefault(text["sample"], Sample(text["prompt"], text["reference"], []))
-            known = {name: text[name] for name in ScoredText.__dataclass_fields__ if name != "policy"}
+            known = {name: text[name] for name in ScoredText.__dataclass_fields__ if name in text}
             found.texts.append(ScoredText(policy=policy, **known))
     return list(samples.values())
 

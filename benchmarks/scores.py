@@ -2,14 +2,15 @@
 
 A run's `config.json` has `env_id`, `policy`, `seed`, `swept`, `random_return`, `optimal_return`, `settings`, and
 `scored`, which is false for runs that only add to a picture; its `result.json` has `score` and `gold`, and where theory
-says what happens, `predicted_gold`, or `front` and `signals`. The folder's own `profile.json` has the title, the
+says what happens, `predicted_gold`, or `front` and `signals`; and may have
+`tokens_needed` and `train_seconds`. The folder's own `profile.json` has the title, the
 introduction, the order of the policies, and for each environment its question and what is predicted. `scores_page`
 turns it into HTML.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.charts import Curve
+from benchmarks.efficiency import in_thousands, over_seeds
 from benchmarks.report import curves_of, foot_of
 from benchmarks.results import RunFolder, read_json, run_folders
 from benchmarks.statistics import Interval, Statistic, interquartile_mean, stratified_bootstrap
@@ -46,6 +48,8 @@ class Problem:
         predicted_gold: the gold at which learners end up in theory, where it is known.
         front: (k, 2) the signals of the texts that no other beats in both, where two are in conflict.
         reached: for each policy the mean signals of its texts, one pair for each weight of the sum.
+        needed: for each learner the tokens that each seed needed to come most of the way to its best, or None.
+        seconds: for each learner the time that each seed took.
     """
 
     env_id: str
@@ -59,6 +63,8 @@ class Problem:
     predicted_gold: float | None = None
     front: list[list[float]] = field(default_factory=list)
     reached: dict[str, list[list[float]]] = field(default_factory=dict)
+    needed: dict[str, list[float | None]] = field(default_factory=dict)
+    seconds: dict[str, list[float]] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -82,6 +88,7 @@ class Profile:
         overall: for each policy the interquartile mean of its scores over seeds and the problems that can be learnt.
         foot: settings and versions, as titled groups of names and values.
         baseline: the policy that the others are compared with; without one, they are compared with the optimum.
+        untrained: the policies that learn nothing, beside the baseline.
     """
 
     title: str
@@ -91,12 +98,14 @@ class Profile:
     overall: dict[str, Interval]
     foot: dict[str, dict[str, Any]]
     baseline: str = ""
+    untrained: list[str] = field(default_factory=list)
 
     @property
     def colours(self) -> dict[str, str]:
-        """The class of each policy in the style sheet: the learners' hues in order, and the baseline's grey."""
+        """The class of each policy in the style sheet: the learners' hues in order, and grey for the others."""
         hues = iter(f"s{number}" for number in range(len(self.policies)))
-        return {policy: "plain" if policy == self.baseline else next(hues) for policy in self.policies}
+        grey = {self.baseline, *self.untrained}
+        return {policy: "plain" if policy in grey else next(hues) for policy in self.policies}
 
 
 def gather_scores(folder: str | Path) -> Profile:
@@ -126,6 +135,7 @@ def gather_scores(folder: str | Path) -> Profile:
         overall={policy: _overall(policy, learnable) for policy in present if _covers(policy, learnable)},
         foot=foot_of(configs),
         baseline=suite.get("baseline", ""),
+        untrained=suite.get("untrained", []),
     )
 
 
@@ -160,7 +170,14 @@ def _problem(
         predicted_gold=first.get("predicted_gold"),
         front=first.get("front", []),
         reached=reached,
+        needed=_of_learners(results, "tokens_needed"),
+        seconds=_of_learners(results, "train_seconds"),
     )
+
+
+def _of_learners(results: Mapping[str, Sequence[Mapping[str, Any]]], name: str) -> dict[str, list[Any]]:
+    """Returns a value of each run of those policies whose runs have it."""
+    return {policy: [result[name] for result in own] for policy, own in results.items() if name in own[0]}
 
 
 def print_scores(profile: Profile, console: Console) -> None:
@@ -173,12 +190,19 @@ def print_scores(profile: Profile, console: Console) -> None:
     for row in rows:
         table.add_row(*row)
     console.print(table)
+    if sooner := pace_of(profile):
+        paces = Table(*sooner[0], box=box.SIMPLE_HEAD, pad_edge=False)
+        for row in sooner[1:]:
+            paces.add_row(*row)
+        console.print(paces)
 
 
 def markdown(profile: Profile) -> str:
-    """Returns the table in Markdown."""
+    """Returns the table in Markdown, and below it how soon each learner learnt, where that is known."""
     head, *rows = table_of(profile)
-    return markdown_table(head, rows)
+    told = markdown_table(head, rows)
+    sooner = pace_of(profile)
+    return f"{told}\n{markdown_table(sooner[0], sooner[1:])}" if sooner else told
 
 
 def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -197,6 +221,20 @@ def table_of(profile: Profile) -> list[list[str]]:
     overall = [str(profile.overall[policy]) if policy in profile.overall else "" for policy in profile.policies]
     starred = ", without *" if any(problem.predicted for problem in profile.problems) else ""
     return [*rows, [f"interquartile mean{starred}", "", "", "", *overall]]
+
+
+def pace_of(profile: Profile) -> list[list[str]]:
+    """Returns how soon each learner learnt, as text: a head, then a row for each problem and learner; empty if unknown.
+
+    The tokens are those to 90 % of the way from the start to the learner's own best; see `benchmarks.efficiency`.
+    """
+    rows = []
+    for problem in profile.problems:
+        for policy, needed in problem.needed.items():
+            seconds = over_seeds(problem.seconds[policy])
+            told = "" if seconds is None else f"{seconds.estimate:.1f} [{seconds.low:.1f}, {seconds.high:.1f}]"
+            rows.append([problem.name, policy, str(problem.interval(policy)), in_thousands(needed), told])
+    return [["problem", "learner", "score", "tokens to 90 % of its best", "seconds"], *rows] if rows else []
 
 
 def verdicts(profile: Profile) -> list[str]:

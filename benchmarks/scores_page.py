@@ -17,7 +17,7 @@ from benchmarks.profile_charts import (
     front_chart,
     radar,
 )
-from benchmarks.scores import Problem, Profile, markdown, table_of, verdicts
+from benchmarks.scores import Problem, Profile, markdown, pace_of, table_of, verdicts
 from benchmarks.statistics import Interval
 
 
@@ -43,6 +43,7 @@ def render(profile: Profile) -> str:
         f'<p class="verdict">{"<br>".join(map(escape, verdicts(profile)))}</p>' if learnable else "",
         _profile(profile),
         _table(profile),
+        _pace(profile),
         _curves("While learning", learnable) if learnable else "",
         _predicted(others, profile.colours) if others else "",
         settings_section(profile.foot),
@@ -61,6 +62,7 @@ def _charts(profile: Profile) -> tuple[str, str]:
     around = {
         policy: [rows[name][policy].estimate if policy in rows[name] else None for name in names]
         for policy in profile.policies
+        if policy not in profile.untrained
     }
     return (
         radar(
@@ -105,20 +107,35 @@ def _profile(profile: Profile) -> str:
 
 
 def _table(profile: Profile) -> str:
-    head, *rows = table_of(profile)
+    starred = any(problem.predicted for problem in profile.problems)
+    note = '<p class="note">* paid feedback that misleads or conflicts: see below for what theory says.</p>'
+    return _tabled("Scores", table_of(profile), note if starred else "")
+
+
+def _pace(profile: Profile) -> str:
+    note = (
+        '<p class="note">Tokens: until the texts written while learning were worth 90&nbsp;% of the way from where '
+        "learning began to the learner's own best, each point the mean of the last tenth of a run. Seconds: of "
+        "training, on the machine that ran it, side by side with other runs. Brackets: 95&nbsp;% bootstrap intervals "
+        "over seeds.</p>"
+    )
+    sooner = pace_of(profile)
+    return _tabled("How soon", sooner, note) if sooner else ""
+
+
+def _tabled(title: str, rows: Sequence[Sequence[str]], note: str) -> str:
+    """Returns a section with a table, whose first row is its head."""
     body = [
         "<tr>"
         + f'<th scope="row">{escape(row[0])}</th>'
         + "".join(f"<td>{escape(cell)}</td>" for cell in row[1:])
         + "</tr>"
-        for row in rows
+        for row in rows[1:]
     ]
-    columns = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
-    starred = any(problem.predicted for problem in profile.problems)
-    note = '<p class="note">* paid feedback that misleads or conflicts: see below for what theory says.</p>'
+    columns = "".join(f'<th scope="col">{escape(name)}</th>' for name in rows[0])
     return (
-        f'<section><h2>Scores</h2><div class="scroll"><table><thead><tr>{columns}</tr></thead>'
-        f"<tbody>{''.join(body)}</tbody></table></div>{note if starred else ''}</section>"
+        f'<section><h2>{title}</h2><div class="scroll"><table><thead><tr>{columns}</tr></thead>'
+        f"<tbody>{''.join(body)}</tbody></table></div>{note}</section>"
     )
 
 

@@ -123,14 +123,22 @@ def paired_difference(
     _check(resamples, confidence)
     if first.shape[1] != second.shape[1]:
         raise ValueError(f"both policies need the same prompts, got {first.shape[1]} and {second.shape[1]}")
-    prompts = _shares(first.shape[1], resamples, generator)  # (B, P)
-    gaps = _shares(len(first), resamples, generator) @ first - _shares(len(second), resamples, generator) @ second
+    prompts = shares(first.shape[1], resamples, generator)  # (B, P)
+    gaps = shares(len(first), resamples, generator) @ first - shares(len(second), resamples, generator) @ second
     return percentile_interval(float(first.mean() - second.mean()), (gaps * prompts).sum(axis=1), confidence)
 
 
-def _shares(count: int, resamples: int, generator: np.random.Generator) -> FloatArray:
+def shares(count: int, resamples: int, generator: np.random.Generator) -> FloatArray:
     """Returns the share of each of `count` things in samples of that many with replacement, (resamples, count)."""
     return generator.multinomial(count, np.full(count, 1 / count), size=resamples) / count
+
+
+def correlation(one: ArrayLike, other: ArrayLike) -> float | None:
+    """Returns Pearson's correlation of two series (T,), or None where one of them does not vary."""
+    first, second = np.asarray(one, np.float64), np.asarray(other, np.float64)
+    if len(first) < 2 or np.ptp(first) < 1e-12 or np.ptp(second) < 1e-12:
+        return None
+    return float(np.corrcoef(first, second)[0, 1])
 
 
 def percentile_interval(estimate: float, samples: FloatArray, confidence: float = 0.95) -> Interval:

@@ -15,4 +15,5 @@ TITLES = {
     "dpo": "DPO",
     "contrastive": "Contrastive",
     "cloning": "Cloning",
+    "ngram_ppo": "PPO, n-grams",
 }

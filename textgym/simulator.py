@@ -246,6 +246,11 @@ class Simulator:
         """Returns a fresh observation of one row."""
         return {"input_ids": self.input_ids[row].copy(), "attention_mask": self.attention_mask[row].copy()}
 
+    @property
+    def samples(self) -> IntArray:
+        """The number of each row's prompt in the prompt set, (n,); a fresh array."""
+        return self._samples.copy()
+
     def allowed_tokens(self) -> BoolArray:
         """Returns the tokens that each row may write next, (n, V); a fresh array."""
         nobody = np.zeros(self.num_rows, np.bool_)

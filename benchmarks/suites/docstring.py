@@ -17,6 +17,7 @@ import torch
 from rich.console import Console
 
 from agents.supervised import warm_start
+from benchmarks.credit import Estimator
 from benchmarks.evaluation import Evaluation, evaluate, make_env
 from benchmarks.learners import MODEL, TITLES, make_policy, score_samples, train
 from benchmarks.page import write_page
@@ -184,7 +185,7 @@ def run_learner(folder: RunFolder, config: Mapping[str, Any], tell: Tell) -> dic
         env_kwargs=config["env_kwargs"],
         tell=tell,
     )
-    return _evaluated(algorithm.policy, config)
+    return _evaluated(algorithm.policy, config, Estimator.of(algorithm))
 
 
 def run_random(folder: RunFolder, config: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
@@ -192,11 +193,11 @@ def run_random(folder: RunFolder, config: Mapping[str, Any], tell: Tell) -> dict
     return {"evaluation": _evaluate("random", config).returns}
 
 
-def _evaluated(policy: Any, config: Mapping[str, Any]) -> dict[str, Any]:
+def _evaluated(policy: Any, config: Mapping[str, Any], estimator: Estimator | None = None) -> dict[str, Any]:
     evaluation = _evaluate(policy, config)
     return {
         "evaluation": evaluation.returns,
-        "samples": score_samples(evaluation, config["samples"], **config["env_kwargs"]),
+        "samples": score_samples(evaluation, config["samples"], policy, estimator, **config["env_kwargs"]),
     }
 
 

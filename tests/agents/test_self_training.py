@@ -179,7 +179,9 @@ def test_a_judge_that_likes_itself_pays_more_and_more_for_no_better_texts(tmp_pa
     """The judge is the policy as it was before learning, with habits of its own: wrong ones, but likely."""
     space = make_vec_env("textgym/Copy-v0", **COPY)
     torch.manual_seed(0)
-    habits = TransformerPolicy(space.observation_space, space.action_space, lambda _: 0.0, model={**SMALL, "tie_word_embeddings": False})
+    habits = TransformerPolicy(
+        space.observation_space, space.action_space, lambda _: 0.0, model={**SMALL, "tie_word_embeddings": False}
+    )
     with torch.no_grad():
         habits.backbone.lm.lm_head.weight.mul_(25.0)
     habits.backbone.save_pretrained(tmp_path)

@@ -48,6 +48,9 @@ def test_without_typer_it_says_what_to_install() -> None:
         (["evaluate", "random", "textgym/Nope-v0"], "unknown environment 'textgym/Nope-v0'; known: textgym/Bandit-v0"),
         (["evaluate", "random", "textgym/Copy-v0", "--episodes", "999"], "the test split has 128 prompts"),
         (["evaluate", "/nowhere", "textgym/Copy-v0"], "no model in /nowhere"),
+        (["evaluate", "random", "textgym/Copy-v0", "--best-of", "2", "--chosen-by", "rogue_l"], "rogue_l"),
+        (["evaluate", "random", "textgym/Copy-v0", "--best-of", "2", "--chosen-by", "{"], "--chosen-by must be JSON"),
+        (["evaluate", "random", "textgym/Copy-v0", "--by", "topic"], "no grouping 'topic'"),
         (["train", "textgym/Nope-v0", "--out", "{out}"], "unknown environment"),
         (["train", "textgym/Copy-v0", "--out", "{full}"], "--out must be a new or an empty folder"),
         (["train", "textgym/Copy-v0", "--out", "{out}", "--algorithm", "sarsa"], "'sarsa' is not one of"),
@@ -67,7 +70,7 @@ def test_bad_input_is_one_line_and_exit_code_2(tmp_path: Path, arguments: list[s
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("algorithm", ["ppo", "reinforce"])
+@pytest.mark.parametrize("algorithm", ["ppo", "reinforce", "ngram_ppo"])
 def test_train_then_evaluate_then_report(tmp_path: Path, algorithm: str) -> None:
     out = str(tmp_path / "run")
     call = ["train", "textgym/Copy-v0", "--algorithm", algorithm, "--tokens", "500", "--rows", "8", "--out", out]
@@ -83,6 +86,18 @@ def test_train_then_evaluate_then_report(tmp_path: Path, algorithm: str) -> None
     reported = textgym("report", out)
     assert reported.exit_code == 0, reported.output
     assert (tmp_path / "run" / "report.html").exists()
+
+
+def test_what_learners_are_compared_with() -> None:
+    def gold(*options: str) -> float:
+        told = textgym("evaluate", *options, "textgym/Copy-v0", "--episodes", "32")
+        assert told.exit_code == 0, told.output
+        return float(told.output.split("gold return")[1].split()[0])
+
+    best = gold("random", "--best-of", "8", "--chosen-by", '{"name": "gold"}')
+    assert gold("reference") == 1.0
+    assert gold("random") < best < 1.0
+    assert gold("random", "--best-of", "1") == gold("random")
 
 
 @pytest.mark.slow

@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from benchmarks import evaluation
-from benchmarks.evaluation import Observations, evaluate
+from benchmarks.evaluation import evaluate
+from benchmarks.policies import Observations
 
 ENV_ID = "textgym/Copy-v0"
 NOISY: dict[str, Any] = {"noise": [{"name": "gaussian", "sigma": 0.3}]}

@@ -81,6 +81,13 @@ class Fairness(Metric):
         self.metric.remember(transition, self.metric.score(transition))
 
 
+def counterfactual_prompts(
+    prompt_set: PromptSet, vocabulary: Vocabulary, groups: Sequence[Sequence[str]] = GROUPS
+) -> tuple[PromptSet, BoolArray]:
+    """Returns a prompt set whose prompts and references have their group words exchanged, and which changed, (S,)."""
+    return _exchanged(prompt_set, vocabulary, tuple(_partners(groups).items()))
+
+
 def _partners(groups: Sequence[Sequence[str]]) -> dict[str, str]:
     """Returns the partner of each group word; words are case-folded."""
     partners: dict[str, str] = {}

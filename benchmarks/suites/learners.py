@@ -1,0 +1,333 @@
+"""The learners side by side: what each makes of four tasks, how soon, and in how much time.
+
+Fresh transformers learn `Copy` and `Chain`, paid with gold; warm-started ones go on with `Summarize` and `Docstring`,
+paid the tasks' own noisy feedback. Beside the learners stand what needs no training: random tokens, the warm start, and
+the best of n texts of either, chosen by the same feedback. Each task has a report of its own, and all together a page
+of scores with the tokens and the time that each learner needed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+
+from agents.best_of_n import BestOfN
+from benchmarks.credit import Estimator
+from benchmarks.efficiency import tokens_needed
+from benchmarks.evaluation import Evaluation, evaluate, make_env
+from benchmarks.learners import LEARNERS, MODEL, TITLES, make_policy, score_samples, train
+from benchmarks.page import write_page
+from benchmarks.policies import Policy
+from benchmarks.report import SETTINGS
+from benchmarks.results import RunFolder, write_json
+from benchmarks.runner import Run, Tell, execute
+from benchmarks.scores import PROFILE, gather_scores, print_scores
+from benchmarks.scores_page import write_scores_page
+from benchmarks.suites import docstring
+
+RANDOM, WARM_START = "Random", "Warm start"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One task of the suite.
+
+    Attributes:
+        task: its name, as in the environment's id.
+        tokens: how many tokens a learner writes.
+        question: what it asks, in a few words.
+        env_kwargs: the environment's further arguments.
+        warm_start: the arguments of the warm start, or None where learners begin with fresh weights.
+    """
+
+    task: str
+    tokens: int
+    question: str
+    env_kwargs: dict[str, Any] = field(default_factory=dict)
+    warm_start: dict[str, Any] | None = None
+
+    @property
+    def env_id(self) -> str:
+        return f"textgym/{self.task}-v0"
+
+    @property
+    def baseline(self) -> str:
+        """The policy from which learners begin."""
+        return RANDOM if self.warm_start is None else WARM_START
+
+    @property
+    def measure(self) -> str:
+        """What learners are paid, without noise."""
+        return "gold_return" if self.env_kwargs.get("reward") == "gold" else "clean_return"
+
+
+PROBLEMS = (
+    Problem("Copy", 60_000, "a token at each place", {"difficulty": "easy", "reward": "gold"}),
+    Problem("Chain", 60_000, "credit over many tokens", {"difficulty": "easy", "reward": "gold"}),
+    Problem("Summarize", 60_000, "what matters in a report", {"difficulty": "easy"},
+            {"learning_rate": 3e-3, "batch_size": 32, "max_epochs": 3, "patience": 2}),
+    Problem("Docstring", 60_000, "real text", {},
+            {"learning_rate": 3e-3, "batch_size": 32, "max_epochs": 12, "patience": 1}),
+)  # fmt: skip
+
+_AFTER_A_WARM_START = {"learning_rate": [3e-4, 0.0], "ent_coef": 0.0}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the suite does; every number that one may want to change.
+
+    Attributes:
+        learners: which of `benchmarks.learners.LEARNERS`.
+        problems: the tasks.
+        seeds: the training seeds.
+        rows: how many texts a learner writes at a time.
+        warm: the further arguments of learners that go on from a warm start; those of others, and of fresh ones, are
+            the learners' own defaults.
+        fresh: the learners that can't begin with the warm start, since their model is another.
+        model: the transformer, as transformers' configuration.
+        best_of: how many texts the best is chosen from, for the policies without training.
+        texts: about how many texts each policy writes for the test prompts.
+        samples: how many of the texts a report shows.
+    """
+
+    learners: tuple[str, ...] = tuple(LEARNERS)
+    problems: tuple[Problem, ...] = PROBLEMS
+    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
+    rows: int = 64
+    warm: dict[str, dict[str, Any]] = field(
+        default_factory=lambda: {
+            "ppo": {**_AFTER_A_WARM_START, "n_steps": 80, "batch_size": 2560, "gae_lambda": 1.0, "vf_coef": 0.1},
+            "maskable_ppo": {
+                **_AFTER_A_WARM_START, "n_steps": 80, "batch_size": 2560, "gae_lambda": 1.0, "vf_coef": 0.1,
+            },
+            "reinforce": {
+                **_AFTER_A_WARM_START, "n_steps": 48, "baseline": "value", "normalize_advantage": True,
+                "kl_coef": 0.005,
+            },
+        }
+    )  # fmt: skip
+    fresh: tuple[str, ...] = ("ngram_ppo",)
+    model: dict[str, Any] = field(default_factory=lambda: docstring.Settings().model)
+    best_of: tuple[int, ...] = (4, 16)
+    texts: int = 512
+    samples: int = 6
+
+
+def quick(settings: Settings) -> Settings:
+    """Returns settings that go through every part in seconds, to see that it works; its numbers mean nothing."""
+    copy, chain, *_ = settings.problems
+    summarize = next(one for one in settings.problems if one.task == "Summarize")
+    short = {**(summarize.warm_start or {}), "max_epochs": 1}
+    summarize = replace(summarize, env_kwargs={**summarize.env_kwargs, "size": 512}, warm_start=short)
+    few = [replace(one, tokens=1024) for one in (copy, chain, summarize)]
+    return replace(
+        settings,
+        learners=("ppo", "reinforce"),
+        problems=tuple(few),
+        seeds=settings.seeds[:2],
+        rows=16,
+        warm={name: {**own, "n_steps": 16} for name, own in settings.warm.items()},
+        model={**settings.model, "n_layer": 1, "n_embd": 32, "n_head": 2},
+        best_of=(2,),
+        texts=32,
+        samples=2,
+    )
+
+
+def run(folder: str | Path, *, settings: Settings, jobs: int, console: Console) -> list[str]:
+    """Runs the suite, or what of it is left to do, and returns the names of the runs that failed.
+
+    Args:
+        folder: where everything goes; see `benchmarks.results`. The report is its `report.html`.
+        settings: what to do.
+        jobs: how many runs go on at a time.
+        console: where progress and the table are printed.
+    """
+    runs = plan(settings)
+    first = [one for one in runs if one.function is run_warm_start]
+    failed = execute(first, folder, jobs=jobs, console=console, title="warm starts")
+    lost = {Path(name).parent for name in failed}
+    others = [one for one in runs if one not in first and Path(one.name).parent not in lost]
+    failed += execute(others, folder, jobs=jobs, console=console, title="learners")
+    report(folder, settings, console)
+    return failed
+
+
+def plan(settings: Settings) -> list[Run]:
+    """Returns all runs: the warm starts, on which the others of their tasks rest, then seed by seed, then the rest."""
+    shared = {one.task: _shared(one, settings) for one in settings.problems}
+    runs = [
+        Run(f"{one.task}/{docstring.WARM_START}", run_warm_start, shared[one.task] | _warm_start(one, settings))
+        for one in settings.problems
+        if one.warm_start is not None
+    ]
+    runs += [
+        _learner(one, shared[one.task], settings, learner, seed)
+        for seed in settings.seeds
+        for one in settings.problems
+        for learner in settings.learners
+    ]
+    for one in settings.problems:
+        own = {**shared[one.task], "seed": 0, "settings": {}}
+        runs.append(Run(f"{one.task}/random", run_untrained, {**own, "policy": RANDOM, "n": 1}, weight=500))
+        for n in settings.best_of:
+            config = {**own, "policy": f"Best of {n}", "n": n}
+            config["settings"] = {"drawn from": one.baseline.lower(), "chosen by": "observed return"}
+            if one.warm_start is not None:
+                config["warm_start"] = _warm_start(one, settings)["settings"]
+            runs.append(Run(f"{one.task}/best-of-{n}", run_untrained, config, weight=1000 * n))
+    return runs
+
+
+def report(folder: str | Path, settings: Settings, console: Console) -> None:
+    """Writes a report of each task and the page of scores, and prints the table."""
+    folder = Path(folder)
+    untrained = [RANDOM, WARM_START, *(f"Best of {n}" for n in settings.best_of)]
+    learners = [TITLES[name] for name in settings.learners]
+    for one in settings.problems:
+        title = f"{one.task}: {one.question}"
+        about = {"title": title, "introduction": "", "baseline": one.baseline, "order": [*untrained, *learners]}
+        if any(run.finished for run in map(RunFolder, (folder / one.task).glob("*"))):
+            write_json(folder / one.task / SETTINGS, about)
+            write_page(folder / one.task)
+    write_json(
+        folder / PROFILE,
+        {
+            "title": "The learners",
+            "introduction": "Each learner learns four tasks from feedback alone: two with fresh weights, two from a "
+            "transformer that learnt the references. 0 is random tokens, 1 the optimum, in gold on test prompts. The "
+            "best of n texts, chosen by the feedback that the learners are paid, needs no training, but n texts for "
+            "each that it gives.",
+            "order": [*untrained, *learners],
+            "baseline": untrained[-1],
+            "untrained": untrained,
+            "questions": {one.env_id: one.question for one in settings.problems},
+            "predicted": {},
+        },
+    )
+    profile = gather_scores(folder)
+    print_scores(profile, console)
+    console.print(f"report: {write_scores_page(profile, folder)}", soft_wrap=True, highlight=False)
+
+
+def _shared(one: Problem, settings: Settings) -> dict[str, Any]:
+    """Returns what the configurations of all runs on one task have in common."""
+    simulator = make_env(one.env_id, num_rows=1, split="test", **one.env_kwargs).simulator
+    task, prompts = simulator.task, len(simulator.prompt_set)
+    episodes = min(prompts, settings.texts)
+    random = task.random_return
+    if random is None:
+        found = evaluate("random", one.env_id, episodes=episodes, **one.env_kwargs)
+        random = float(found.returns["gold_return"].mean())
+    difficulty = one.env_kwargs.get("difficulty")
+    return {
+        "env_id": one.env_id,
+        "env_kwargs": one.env_kwargs,
+        "fingerprint": task.fingerprint,
+        "episodes": episodes,
+        "repeats": max(1, settings.texts // episodes),
+        "samples": settings.samples,
+        "swept": {task.swept: task.presets[difficulty][task.swept]} if task.swept and difficulty else {},
+        "random_return": random,
+        "optimal_return": 1.0 if task.optimal_return is None else task.optimal_return,
+        "measure": one.measure,
+        "scored": True,
+    }
+
+
+def _warm_start(one: Problem, settings: Settings) -> dict[str, Any]:
+    return {"policy": WARM_START, "seed": 0, "settings": {"model": settings.model, **(one.warm_start or {})}}
+
+
+def _learner(one: Problem, shared: Mapping[str, Any], settings: Settings, learner: str, seed: int) -> Run:
+    warm = one.warm_start is not None and learner not in settings.fresh
+    config = {
+        **shared,
+        "policy": TITLES[learner],
+        "learner": learner,
+        "seed": seed,
+        "model": None if learner in settings.fresh else settings.model,
+        "settings": {
+            "tokens": one.tokens,
+            "rows": settings.rows,
+            **(settings.warm.get(learner, {}) if warm else {}),
+        },
+    }
+    if warm:
+        config["warm_start"] = _warm_start(one, settings)["settings"]
+    return Run(f"{one.task}/{learner}-{seed}", run_learner, config, weight=one.tokens)
+
+
+def run_warm_start(folder: RunFolder, config: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
+    """Teaches a fresh transformer the references and evaluates it."""
+    taught = docstring.run_warm_start(folder, config, tell)
+    return {**taught, **_score(taught["evaluation"], config)}
+
+
+def run_learner(folder: RunFolder, config: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
+    """Trains one learner on one task with one seed and evaluates it."""
+    settings, measure = dict(config["settings"]), config["measure"]
+    began = time.monotonic()
+    algorithm = train(
+        folder,
+        learner=config["learner"],
+        env_id=config["env_id"],
+        tokens=settings.pop("tokens"),
+        rows=settings.pop("rows"),
+        seed=config["seed"],
+        model=_taught(folder) / MODEL if "warm_start" in config else config["model"],
+        settings=settings,
+        env_kwargs=config["env_kwargs"],
+        tell=tell,
+    )
+    seconds = time.monotonic() - began
+    start = config["random_return"]
+    if "warm_start" in config:
+        start = RunFolder(_taught(folder)).result()["train_level"][measure]
+    elif measure != "gold_return":
+        found = evaluate("random", config["env_id"], episodes=config["episodes"], **config["env_kwargs"])
+        start = float(found.returns[measure].mean())
+    return {
+        **_evaluated(algorithm.policy, config, Estimator.of(algorithm)),
+        "tokens_needed": tokens_needed(folder.metrics(), measure, start),
+        "train_seconds": round(seconds, 1),
+    }
+
+
+def run_untrained(folder: RunFolder, config: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
+    """Evaluates random tokens, or the best of n texts of what the learners begin with."""
+    policy: Any = "random"
+    if "warm_start" in config:
+        policy = make_policy(config["env_id"], _taught(folder) / MODEL, **config["env_kwargs"])
+    return _evaluated(BestOfN(policy, config["n"]) if config["n"] > 1 else policy, config, None)
+
+
+def _taught(folder: RunFolder) -> Path:
+    return folder.path.parent / docstring.WARM_START
+
+
+def _evaluated(policy: Policy, config: Mapping[str, Any], estimator: Estimator | None) -> dict[str, Any]:
+    """Evaluates a policy, several times where the prompts are few, and shows some of what it wrote."""
+    env_id, episodes, env_kwargs = config["env_id"], config["episodes"], config["env_kwargs"]
+    found: list[Evaluation] = [
+        evaluate(policy, env_id, episodes=episodes, seed=seed, **env_kwargs) for seed in range(config["repeats"])
+    ]
+    returns = {name: np.mean([one.returns[name] for one in found], axis=0) for name in found[0].returns}
+    network: Any = policy if estimator is not None else None
+    return {
+        "evaluation": returns,
+        "samples": score_samples(found[0], config["samples"], network, estimator, **env_kwargs),
+        **_score(returns, config),
+    }
+
+
+def _score(returns: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
+    gold, random = float(np.mean(returns["gold_return"])), config["random_return"]
+    return {"gold": gold, "score": (gold - random) / (config["optimal_return"] - random)}
