@@ -325,10 +325,10 @@ class REINFORCE(OnPolicyAlgorithm):
 
     def train(self) -> None:
         """Takes one step of the optimizer on the texts that are finished; does nothing if none is."""
+        self.policy.set_training_mode(True)  # which forgets what is cached, so that all rollouts begin alike
         texts = self.rollout_buffer.take()
         if texts is None:
             return
-        self.policy.set_training_mode(True)
         self._update_learning_rate(self.policy.optimizer)
         weights = self.importance_weights(texts)
         advantages, targets = self.advantages(texts, weights)
@@ -399,6 +399,18 @@ class REINFORCE(OnPolicyAlgorithm):
         progress_bar: bool = False,
     ) -> Self:
         return super().learn(total_timesteps, callback, log_interval, tb_log_name, reset_num_timesteps, progress_bar)
+
+    def training_state(self) -> dict[str, Any]:
+        """Returns what it holds beside Stable-Baselines3's attributes, for a checkpoint between two rollouts."""
+        return {
+            "texts": self.rollout_buffer.training_state(),
+            "moving_average": self.moving_average.training_state(),
+        }
+
+    def set_training_state(self, state: dict[str, Any]) -> None:
+        """Restores what `training_state` returned."""
+        self.rollout_buffer.set_training_state(state["texts"])
+        self.moving_average.set_training_state(state["moving_average"])
 
     def _get_torch_save_params(self) -> tuple[list[str], list[str]]:
         return ["policy", "policy.optimizer", "reference"], []
