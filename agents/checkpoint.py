@@ -1,7 +1,7 @@
 """Checkpoints: a run that is killed at any moment goes on from its last one, and ends as if nothing had happened.
 
-Stable-Baselines3's own `save` and `load` keep less (neither the environment nor chance), and they use pickle, which runs
-whatever code the file says: never load such a file from somebody you do not trust. A checkpoint of ours is data only.
+Stable-Baselines3's own `save` and `load` keep less (neither the environment nor chance), and they use pickle, which
+runs whatever code a file holds: never load one from somebody you do not trust. A checkpoint of ours is data only.
 """
 
 from __future__ import annotations
@@ -145,13 +145,13 @@ class Checkpoints(BaseCallback):
     The same script, started again after a kill, goes on from the newest checkpoint, and ends with the same weights. Let
     it be the first of the callbacks: what those after it do before a rollout is then done anew when a run goes on.
 
-    The first checkpoint is taken before the first rollout, the last after the last update; weights or logged losses that
-    are not finite are never kept. Checkpoints change nothing in the run.
+    The first checkpoint is taken before the first rollout, the last after the last update. Weights or logged losses
+    that are not finite are never kept. Taking checkpoints changes nothing in the run.
 
     Args:
         folder: where they go, one folder each; a run needs a folder of its own.
-        every: how many updates lie between two, at least 1; where the algorithm logs less often than at each update, the
-            next one at which it logs.
+        every: how many updates lie between two, at least 1; and more, up to the next at which the algorithm writes its
+            log, where that is not at each.
         keep: how many of the newest are kept, at least 1.
         resume: whether to go on from the newest checkpoint, if there is one when learning begins.
 
@@ -328,8 +328,10 @@ def _numbered(callback: BaseCallback | None) -> Iterator[tuple[str, BaseCallback
         name = type(one).__name__
         count[name] += 1
         yield f"{name} {count[name]}", one
-        inner = one.callbacks if isinstance(one, CallbackList) else [one.callback] if isinstance(one, EventCallback) else []
-        waiting[:0] = [part for part in inner if part is not None]
+        if isinstance(one, CallbackList):
+            waiting[:0] = one.callbacks
+        elif isinstance(one, EventCallback) and one.callback is not None:
+            waiting.insert(0, one.callback)
 
 
 def _shapes(value: Any) -> Any:

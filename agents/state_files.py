@@ -48,7 +48,7 @@ def write_state(path: str | Path, state: Mapping[str, Any]) -> None:
     partial.mkdir()
     (partial / STATE).write_text(text, encoding="utf-8")
     with (partial / ARRAYS).open("wb") as file:
-        np.savez(file, **packer.arrays)  # none of objects: `pack` refuses them
+        np.savez(file, **packer.arrays)  # type: ignore[arg-type]  # none holds objects: `pack` refuses them
     save_file(packer.tensors, partial / TENSORS)
     files = {name: _measure(partial / name) for name in (STATE, ARRAYS, TENSORS)}
     manifest = {"format": FORMAT, "version": VERSION, "files": files}

@@ -127,7 +127,6 @@ class TextBuffer(RolloutBuffer):
         self._finished.clear()
         return Texts(input_ids, positions, actions, rewards, feedback, values, log_probs, mask, observed.any(axis=1))
 
-
     def training_state(self) -> dict[str, Any]:
         """Returns the texts under way and those that wait for the rest of their group, as arrays."""
         waiting = [(row, text) for row, group in enumerate(self._groups) for text in group]

@@ -112,7 +112,7 @@ class GymnasiumVecEnv(VecEnv):
         """Returns a copy of all that changes between two steps, as plain data and arrays.
 
         Raises:
-            ValueError: if the vector environment can't tell its state, or has wrappers, which may have one of their own.
+            ValueError: if the vector environment can't tell its state, or has wrappers, whose own would be lost.
         """
         if self.envs is not self.envs.unwrapped or not hasattr(self.envs, "get_state"):
             raise ValueError(f"{self.envs} can't be restored: it must be a TextVectorEnv without wrappers")

@@ -14,9 +14,12 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback, CallbackList
 from stable_baselines3.common.logger import configure
 from stable_baselines3.common.utils import LinearSchedule
+from torch.utils.tensorboard import SummaryWriter
 
 from agents.callbacks import ReturnsCallback, StopOnNonFinite
+from agents.checkpoint import Checkpoints, newest_checkpoint, timesteps_of
 from agents.exploration import Exploration
+from agents.memory import explained_memory_errors
 from agents.policy import MaskableTransformerPolicy, TransformerCore, TransformerPolicy
 from agents.reinforce import REINFORCE
 from agents.rollout_buffer import MaskableSequenceRolloutBuffer, SequenceRolloutBuffer
@@ -74,9 +77,12 @@ def train(
     rows: int = 64,
     settings: Mapping[str, Any] | None = None,
     env_kwargs: Mapping[str, Any] | None = None,
+    every: int = 50,
     tell: Callable[[float], None] = lambda share: None,
 ) -> BaseAlgorithm:
-    """Trains a learner; metrics, TensorBoard files and the model go to the run's folder.
+    """Trains a learner; metrics, TensorBoard files, checkpoints and the model go to the run's folder.
+
+    Where the folder has checkpoints, the run goes on from the newest, and ends as if it had never been broken off.
 
     Args:
         folder: a started run.
@@ -89,10 +95,14 @@ def train(
         settings: the learner's further arguments; [start, end] is a linear schedule of a number. `ent_coef`,
             `temperature` and `guidance` may be scheduled for every learner.
         env_kwargs: the environment's further arguments; its `group_size` is the learner's, if that has one.
+        every: how many updates lie between two checkpoints.
         tell: takes the share that is done, in [0, 1].
 
     Raises:
-        ValueError: if the learner is unknown, or a setting is refused.
+        ValueError: if the learner is unknown, a setting is refused, or the folder's checkpoint is damaged or of another
+            run.
+        FloatingPointError: if a weight or a loss is not finite; the last good checkpoint stays.
+        MemoryError: if memory runs out, with what to lower.
     """
     if learner not in LEARNERS:
         raise ValueError(f"the algorithm must be one of {', '.join(LEARNERS)}, got {learner!r}")
@@ -102,12 +112,16 @@ def train(
     arguments = _scheduled({**DEFAULTS[learner], **(settings or {})})
     grouping = {"group_size": arguments.get("group_size", 1)}
     env = make_vec_env(env_id, n_envs=rows, seed=seed, **{**grouping, **(env_kwargs or {})})
-    callbacks: list[BaseCallback] = [ReturnsCallback(folder.log), StopOnNonFinite(), _Teller(tell)]
+    checkpoints = Checkpoints(folder.checkpoints, every=every, resume=True)
+    callbacks: list[BaseCallback] = [checkpoints, _Metrics(folder), ReturnsCallback(folder.log), StopOnNonFinite()]
+    callbacks.append(_Teller(tell))
     if learner != "reinforce":  # which sees to its exploration itself
         callbacks.append(Exploration(**{name: arguments.pop(name) for name in EXPLORATION if name in arguments}))
     algorithm = LEARNERS[learner](env=env, seed=seed, policy_kwargs={"model": start}, **arguments)
+    _forget_events(folder)
     algorithm.set_logger(configure(str(folder.tensorboard), ["tensorboard"]))
-    algorithm.learn(tokens, callback=CallbackList(callbacks))
+    with explained_memory_errors(algorithm):
+        algorithm.learn(tokens, callback=CallbackList(callbacks), log_interval=1)
     assert isinstance(algorithm.policy, TransformerCore)
     algorithm.policy.backbone.save_pretrained(folder.path / MODEL)
     env.close()
@@ -140,6 +154,30 @@ def score_samples(evaluation: Evaluation, count: int, **env_kwargs: Any) -> list
             }
         )
     return samples
+
+
+def _forget_events(folder: RunFolder) -> None:
+    """Lets TensorBoard forget what a broken-off run has told after its newest checkpoint."""
+    checkpoint = newest_checkpoint(folder.checkpoints)
+    if checkpoint is not None:
+        SummaryWriter(folder.tensorboard, purge_step=timesteps_of(checkpoint) + 1).close()
+
+
+class _Metrics(BaseCallback):
+    """Cuts a run's metrics back to where they were at the checkpoint from which it goes on."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        super().__init__()
+        self.folder = folder
+
+    def _on_step(self) -> bool:
+        return True
+
+    def training_state(self) -> dict[str, Any]:
+        return {"bytes": self.folder.sync()}
+
+    def set_training_state(self, state: dict[str, Any]) -> None:
+        self.folder.cut(state["bytes"])
 
 
 class _Teller(BaseCallback):
