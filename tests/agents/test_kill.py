@@ -25,7 +25,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 ALGORITHMS = ("ppo", "maskable_ppo", "a2c", "trpo", "reinforce")
-EVERY, TOKENS, ROWS = 2, 640, 8
+EVERY, TOKENS, ROWS = 2, 480, 8
 CONFIG: dict[str, Any] = {"fingerprint": "none", "seed": 0}
 SETTINGS: dict[str, dict[str, Any]] = {
     "ppo": {"n_steps": 10, "batch_size": 40},
@@ -214,16 +214,14 @@ def finish(process: BaseProcess, path: Path) -> dict[str, Any]:
     return result
 
 
-def whole_run(folder: Path, algorithm: str) -> tuple[dict[str, Any], dict[str, float]]:
-    """Returns what an uninterrupted run leaves, and how many seconds it was in each phase."""
-    path, seconds, before = folder / f"{algorithm}-whole", dict.fromkeys(PHASES, 0.0), time.monotonic()
+def whole_run(folder: Path, algorithm: str) -> tuple[dict[str, Any], float]:
+    """Returns what an uninterrupted run leaves, and after how many seconds its first rollout began."""
+    path, began = folder / f"{algorithm}-whole", time.monotonic()
     process = start(path, algorithm)
-    while process.is_alive():
+    while process.is_alive() and _phase(path) == "start":
         time.sleep(0.002)
-        now = time.monotonic()
-        seconds[_phase(path)] += now - before
-        before = now
-    return finish(process, path), seconds
+    beginning = time.monotonic() - began
+    return finish(process, path), beginning
 
 
 def _phase(path: Path) -> str:
@@ -232,23 +230,24 @@ def _phase(path: Path) -> str:
 
 
 def kill_often(folder: Path, algorithm: str, wanted: list[str], generator: random.Random) -> Kills:
-    """Kills a run in each of the wanted phases, some random time after it is first in it; then lets it end."""
-    whole, seconds = whole_run(folder, algorithm)
+    """Kills a run in each of the wanted phases, some random time after it is in it; then lets it end."""
+    whole, beginning = whole_run(folder, algorithm)
     path = folder / f"{algorithm}-killed"
     found = Kills(algorithm, [], [], [])
-    for phase in wanted:
+    while len(found.phases) < len(wanted):
+        phase, before = wanted[len(found.phases)], ""
+        skipped = 0 if phase in ("start", "finishing") else generator.randrange(4)
         process = start(path, algorithm)
-        skipped, entered = generator.randrange(4), ""
         while process.is_alive():
             now = _phase(path)
-            if now == phase and entered != phase:
-                skipped -= 1
-            entered = now
-            if now == phase and (skipped < 0 or phase in ("start", "finishing")):
-                time.sleep(generator.random() * (seconds["start"] if phase == "start" else 0.02))
+            skipped -= now == phase != before
+            before = now
+            if now == phase and skipped < 0:
+                time.sleep(generator.random() * (beginning if phase == "start" else 0.02))
                 break
             time.sleep(0.002)
-        _kill(process, path, found)
+        process.kill()
+        _note(process, path, found)
     result = finish(start(path, algorithm), path)
     found.resumed.append(_resumed(path))
     found.different = [name for name in whole if result[name] != whole[name]]
@@ -261,16 +260,15 @@ def kill_at_operations(folder: Path, algorithm: str, faults: range) -> Kills:
     path = folder / f"{algorithm}-faults"
     found = Kills(algorithm, [], [], [])
     for fault in faults:
-        _kill(start(path, algorithm, fault), path, found, wait=True)
+        _note(start(path, algorithm, fault), path, found)
     result = finish(start(path, algorithm), path)
     found.resumed.append(_resumed(path))
     found.different = [name for name in whole if result[name] != whole[name]]
     return found
 
 
-def _kill(process: BaseProcess, path: Path, found: Kills, *, wait: bool = False) -> None:
-    if not wait:
-        process.kill()
+def _note(process: BaseProcess, path: Path, found: Kills) -> None:
+    """Waits for the end of a process; notes where it was if it was killed and had not ended before."""
     process.join(600)
     if process.exitcode == -signal.SIGKILL:
         found.phases.append(_phase(path))
