@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from textgym.types import BoolArray, FloatArray
@@ -103,3 +105,17 @@ class MovingAverage:
         self.updates[:length] += count > 0
         rate = np.where(count > 0, np.maximum(self.rate, 1.0 / np.maximum(self.updates[:length], 1)), 0.0)
         self.averages[:length] += rate * step
+
+    def training_state(self) -> dict[str, Any]:
+        """Returns the averages and how often each was updated, and the rate."""
+        return {"rate": self.rate, "averages": self.averages.copy(), "updates": self.updates.copy()}
+
+    def set_training_state(self, state: dict[str, Any]) -> None:
+        """Restores what `training_state` returned.
+
+        Raises:
+            ValueError: if it is of another rate.
+        """
+        if state["rate"] != self.rate:
+            raise ValueError(f"the moving average's rate was {state['rate']} and is {self.rate}")
+        self.averages, self.updates = state["averages"].copy(), state["updates"].copy()

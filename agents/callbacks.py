@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
+from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.logger import Logger
 from tqdm import tqdm
 
 RETURNS = ("clean_return", "observed_return", "gold_return")
@@ -59,9 +62,15 @@ class ReturnsCallback(BaseCallback):
     def _on_training_end(self) -> None:
         self._emit({})
 
+    def training_state(self) -> dict[str, Any]:
+        return {"texts": list(self._texts), "steps": self._steps.copy()}
+
+    def set_training_state(self, state: dict[str, Any]) -> None:
+        self._texts, self._steps = list(state["texts"]), state["steps"]
+
     def _emit(self, record: dict[str, float]) -> None:
         if self.on_record is not None:
-            self.on_record({"timesteps": float(self.num_timesteps), **record, **_train_values(self)})
+            self.on_record({"timesteps": float(self.num_timesteps), **record, **_train_values(self.logger)})
 
 
 class SelfPreferenceCallback(BaseCallback):
@@ -96,29 +105,30 @@ class SelfPreferenceCallback(BaseCallback):
             self.logger.record("rollout/self_preference", float(np.corrcoef(errors, log_probs)[0, 1]))
         self._texts.clear()
 
+    def training_state(self) -> dict[str, Any]:
+        return {"texts": list(self._texts), "log_probs": self._log_probs.copy(), "steps": self._steps.copy()}
+
+    def set_training_state(self, state: dict[str, Any]) -> None:
+        self._texts, self._log_probs, self._steps = list(state["texts"]), state["log_probs"], state["steps"]
+
 
 class StopOnNonFinite(BaseCallback):
-    """Raises an error as soon as a value that the algorithm logs of its training is not a finite number.
+    """Raises an error as soon as a loss that the algorithm logs of its training, or a weight, is not a finite number.
 
     It looks before each rollout, so that not a single token is sampled from broken weights, and after the last update.
 
     Raises:
-        FloatingPointError: with the name of the value.
+        FloatingPointError: see `check_finite`.
     """
 
     def _on_step(self) -> bool:
         return True
 
     def _on_rollout_start(self) -> None:
-        for name, value in _train_values(self).items():
-            if "loss" in name and not math.isfinite(value):
-                raise FloatingPointError(
-                    f"{name} became {value} after {self.num_timesteps} timesteps: "
-                    "lower the learning rate or max_grad_norm, or look for rewards that are not finite"
-                )
+        check_finite(self.model)
 
     def _on_training_end(self) -> None:
-        self._on_rollout_start()
+        check_finite(self.model)
 
 
 class TokenProgressBar(BaseCallback):
@@ -138,6 +148,29 @@ class TokenProgressBar(BaseCallback):
         self._bar.close()
 
 
-def _train_values(callback: BaseCallback) -> dict[str, float]:
-    values = callback.logger.name_to_value.items()
-    return {name: float(value) for name, value in values if name.startswith("train/")}
+def check_finite(model: BaseAlgorithm) -> None:
+    """Checks the losses that an algorithm has logged since it last wrote its log, and its policy's weights.
+
+    Raises:
+        FloatingPointError: if one is not finite; the message names it, and tells timestep, learning rate and returns.
+    """
+    logged = _train_values(model.logger) if hasattr(model, "_logger") else {}
+    broken = [(name, value) for name, value in logged.items() if "loss" in name and not math.isfinite(value)]
+    for name, weights in model.policy.state_dict().items():
+        if not broken and weights.is_floating_point() and not torch.isfinite(weights).all():
+            broken.append((f"weights of {name}", float(weights[~torch.isfinite(weights)][0])))
+    if not broken:
+        return
+    (name, value), rate = broken[0], model.policy.optimizer.param_groups[0]["lr"]
+    told = f"the learning rate was {rate:g}"
+    if model.ep_info_buffer:
+        returns = [episode["r"] for episode in model.ep_info_buffer]
+        told += f", and the last {len(returns)} episodes were paid {np.mean(returns):.4g} each"
+    raise FloatingPointError(
+        f"{name} became {value} after {model.num_timesteps} timesteps; {told}. "
+        "Lower the learning rate or max_grad_norm, or look for rewards that are not finite"
+    )
+
+
+def _train_values(logger: Logger) -> dict[str, float]:
+    return {name: float(value) for name, value in logger.name_to_value.items() if name.startswith("train/")}

@@ -11,6 +11,7 @@ import torch
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.type_aliases import Schedule
 
+from agents.run_description import describe, differences
 from textgym.types import IntArray
 
 MASKED_LOGIT = -1e8
@@ -124,6 +125,14 @@ class Exploration(BaseCallback):
         self._policy.proposal = Proposal(temperature, guidance, self._hints)
         self.logger.record("train/temperature", temperature)
         self.logger.record("train/guidance", guidance)
+
+    def training_state(self) -> dict[str, Any]:
+        """Returns the schedules as plain data: nothing else is kept, but a run must not go on with others."""
+        return describe({name: getattr(self, name) for name in ("ent_coef", "temperature", "guidance")})  # type: ignore[no-any-return]
+
+    def set_training_state(self, state: dict[str, Any]) -> None:
+        if wrong := list(differences(state, self.training_state())):
+            raise ValueError(f"the run explored in another way: {'; '.join(wrong)}")
 
     def _hints(self) -> IntArray:
         return np.stack(self.training_env.env_method("hints"))

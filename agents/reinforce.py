@@ -296,10 +296,10 @@ class REINFORCE(TextAlgorithm):
 
     def train(self) -> None:
         """Learns from the texts that are finished; does nothing if none is."""
+        self.policy.set_training_mode(True)  # which forgets what is cached, so that all rollouts begin alike
         texts = self.rollout_buffer.take()
         if texts is None:
             return
-        self.policy.set_training_mode(True)
         self._update_learning_rate(self.policy.optimizer)
         update = self.prepare(texts)
         sums, norms = np.zeros(5), []
@@ -441,6 +441,15 @@ class REINFORCE(TextAlgorithm):
             values["clip_fraction"] = sums[4] / tokens
         for name, value in values.items():
             self.logger.record(f"train/{name}", float(value))
+
+    def training_state(self) -> dict[str, Any]:
+        own = {"moving_average": self.moving_average.training_state(), "kl_coef": self.kl_coef}
+        return {**super().training_state(), **own}
+
+    def set_training_state(self, state: dict[str, Any]) -> None:
+        super().set_training_state(state)
+        self.moving_average.set_training_state(state["moving_average"])
+        self.kl_coef = state["kl_coef"]
 
     def _get_torch_save_params(self) -> tuple[list[str], list[str]]:
         return ["policy", "policy.optimizer", "reference"], []

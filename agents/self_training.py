@@ -156,6 +156,7 @@ class SelfTraining(TextAlgorithm):
 
     def train(self) -> None:
         """Learns from those of the finished texts that are kept; does nothing if none is."""
+        self.policy.set_training_mode(True)  # which forgets what is cached, so that all rollouts begin alike
         texts = self.rollout_buffer.take()
         if texts is None:
             return
@@ -166,7 +167,6 @@ class SelfTraining(TextAlgorithm):
             return
         texts, weights = texts.only(kept), weights[kept]
         self.logger.record("train/kept_return", float(np.average(texts.rewards.sum(axis=1), weights=weights)))
-        self.policy.set_training_mode(True)
         self._update_learning_rate(self.policy.optimizer)
         sums = np.zeros(3)  # negative log-likelihood and entropy per text, loss of the references
         for _ in range(self.n_epochs):

@@ -193,3 +193,11 @@ class TextAlgorithm(OnPolicyAlgorithm):
         callback.update_locals(locals())
         callback.on_rollout_end()
         return True
+
+    def training_state(self) -> dict[str, Any]:
+        """Returns what it holds beside Stable-Baselines3's attributes, for a checkpoint between two rollouts."""
+        return {"texts": self.rollout_buffer.training_state()}
+
+    def set_training_state(self, state: dict[str, Any]) -> None:
+        """Restores what `training_state` returned."""
+        self.rollout_buffer.set_training_state(state["texts"])

@@ -155,6 +155,30 @@ class TextBuffer(RolloutBuffer):
         self._finished.clear()
         return Texts(input_ids, positions, actions, rewards, feedback, values, log_probs, mask, observed.any(axis=1))
 
+    def training_state(self) -> dict[str, Any]:
+        """Returns the texts under way and those that wait for the rest of their group, as arrays."""
+        waiting = [(row, text) for row, group in enumerate(self._groups) for text in group]
+        waiting += [(-1, text) for text in self._finished]
+        texts = [text for _, text in waiting]
+        return {
+            "written": self._written.copy(),
+            "counts": self._counts.copy(),
+            "rows": np.array([row for row, _ in waiting], np.int64),
+            "input_ids": np.array([text.input_ids for text in texts], np.int64),
+            "prompt_lengths": np.array([text.prompt_length for text in texts], np.int64),
+            "lengths": np.array([text.tokens.shape[1] for text in texts], np.int64),
+            "tokens": np.concatenate([np.zeros((7, 0)), *(text.tokens for text in texts)], axis=1),
+        }
+
+    def set_training_state(self, state: dict[str, Any]) -> None:
+        """Restores what `training_state` returned."""
+        self.reset()
+        self._written[:], self._counts[:] = state["written"], state["counts"]
+        tokens = np.split(state["tokens"], state["lengths"].cumsum()[:-1], axis=1)
+        for number, row in enumerate(state["rows"].tolist()):
+            text = Text(state["input_ids"][number], int(state["prompt_lengths"][number]), tokens[number])
+            (self._finished if row < 0 else self._groups[row]).append(text)
+
 
 def _same_prompt(one: Text, other: Text) -> bool:
     length = one.prompt_length

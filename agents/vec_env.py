@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -106,6 +107,30 @@ class GymnasiumVecEnv(VecEnv):
                 }
             self._returns[ended], self._steps[ended] = 0, 0
         return observations, np.asarray(rewards, np.float32), dones, infos
+
+    def get_state(self) -> dict[str, Any]:
+        """Returns a copy of all that changes between two steps, as plain data and arrays.
+
+        Raises:
+            ValueError: if the vector environment can't tell its state, or has wrappers, whose own would be lost.
+        """
+        if self.envs is not self.envs.unwrapped or not hasattr(self.envs, "get_state"):
+            raise ValueError(f"{self.envs} can't be restored: it must be a TextVectorEnv without wrappers")
+        return {
+            "envs": self.envs.get_state(),
+            "returns": self._returns.copy(),
+            "steps": self._steps.copy(),
+            "seeds": list(self._seeds),
+            "options": copy.deepcopy(self._options),
+            "reset_infos": copy.deepcopy(self.reset_infos),
+        }
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Restores what `get_state` returned, here or in another one of an environment made with the same arguments."""
+        self.envs.unwrapped.set_state(state["envs"])  # type: ignore[attr-defined]
+        self._returns[:], self._steps[:] = state["returns"], state["steps"]
+        self._seeds, self._options = list(state["seeds"]), list(state["options"])
+        self.reset_infos = list(state["reset_infos"])
 
     def close(self) -> None:
         """Closes the vector environment."""

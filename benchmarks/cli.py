@@ -78,7 +78,7 @@ def _plain_errors() -> Iterator[None]:
         yield
     except ModuleNotFoundError as error:
         _refuse(NEEDS_EXTRA.format(error.name))
-    except (ValueError, OSError, gymnasium.error.Error) as error:
+    except (ValueError, OSError, FloatingPointError, MemoryError, gymnasium.error.Error) as error:
         _refuse(" ".join(str(error).split()))
 
 
@@ -219,12 +219,13 @@ def _learner(name: str) -> str:
 @app.command()
 def train(
     env_id: EnvId,
-    out: Annotated[Path, typer.Option(help="The run's folder; must be new or empty.")],
+    out: Annotated[Path, typer.Option(help="The run's folder; must be new or empty, but with --resume.")],
     algorithm: Annotated[str, typer.Option(callback=_learner, help=f"The learner: {', '.join(TITLES)}.")] = "ppo",
     tokens: Annotated[int, typer.Option(min=1, help="How many tokens are written in all.")] = 100_000,
     seed: Annotated[int, typer.Option(min=0, help="The seed of the learner and the environment.")] = 0,
     rows: Annotated[int, typer.Option(min=1, help="How many texts are written at a time.")] = 64,
     model: Annotated[Path | None, typer.Option(exists=True, file_okay=False, help="The model to begin with.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the folder's run, if there is one.")] = False,
 ) -> None:
     """Train a learner on an environment with its default feedback."""
     with _plain_errors():
@@ -234,13 +235,19 @@ def train(
         from benchmarks.evaluation import make_env
         from benchmarks.results import RunFolder
 
-        if out.exists() and (not out.is_dir() or any(out.iterdir())):
-            raise ValueError(f"--out must be a new or an empty folder, got {out}")
         folder = RunFolder(out)
+        begun = resume and folder.begun
+        found = list(out.iterdir()) if out.is_dir() else [out] if out.exists() else []
+        if not begun and any(path.suffix != ".partial" for path in found):  # which a kill may have left
+            raise ValueError(f"--out must be a new or an empty folder, or a run's with --resume, got {out}")
         fingerprint = make_env(_known(env_id), num_rows=1).simulator.task.fingerprint
         settings = {"tokens": tokens, "rows": rows, "model": str(model) if model else "fresh"}
         title = TITLES[algorithm]
         config = {"env_id": env_id, "fingerprint": fingerprint, "policy": title, "seed": seed, "settings": settings}
+        if begun and folder.finished:
+            raise ValueError(f"the run in {out} is finished")
+        if begun and (changes := folder.changes(config)):
+            raise ValueError(f"the run in {out} is another: {'; '.join(changes)}")
         folder.start(config)
         with Progress(console=Console(stderr=True)) as progress:
             bar = progress.add_task(title, total=1.0)

@@ -15,11 +15,14 @@ from stable_baselines3.common.callbacks import BaseCallback, CallbackList
 from stable_baselines3.common.logger import configure
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.utils import LinearSchedule
+from torch.utils.tensorboard import SummaryWriter
 
 from agents.callbacks import RETURNS, ReturnsCallback, StopOnNonFinite
+from agents.checkpoint import Checkpoints, newest_checkpoint, timesteps_of
 from agents.cloning import Cloning
 from agents.contrastive import Contrastive
 from agents.exploration import Exploration
+from agents.memory import explained_memory_errors
 from agents.ngram_policy import NgramPolicy, is_ngram_model
 from agents.offline_algorithm import OfflineAlgorithm
 from agents.policy import MaskableTransformerPolicy, TransformerCore, TransformerPolicy
@@ -133,9 +136,12 @@ def train(
     rows: int = 64,
     settings: Mapping[str, Any] | None = None,
     env_kwargs: Mapping[str, Any] | None = None,
+    every: int = 50,
     tell: Callable[[float], None] = lambda share: None,
 ) -> BaseAlgorithm:
-    """Trains a learner; metrics, TensorBoard files and the model go to the run's folder.
+    """Trains a learner; metrics, TensorBoard files, checkpoints and the model go to the run's folder.
+
+    Where the folder has checkpoints, the run goes on from the newest, and ends as if it had never been broken off.
 
     Args:
         folder: a started run.
@@ -148,10 +154,14 @@ def train(
         settings: the learner's further arguments; [start, end] is a linear schedule of a number. `ent_coef`,
             `temperature` and `guidance` may be scheduled for every learner.
         env_kwargs: the environment's further arguments; its `group_size` is the learner's, if that has one.
+        every: how many updates lie between two checkpoints.
         tell: takes the share that is done, in [0, 1].
 
     Raises:
-        ValueError: if the learner is unknown, or a setting is refused.
+        ValueError: if the learner is unknown, a setting is refused, or the folder's checkpoint is damaged or of another
+            run.
+        FloatingPointError: if a weight or a loss is not finite; the last good checkpoint stays.
+        MemoryError: if memory runs out, with what to lower.
     """
     if learner not in LEARNERS:
         raise ValueError(f"the algorithm must be one of {', '.join(LEARNERS)}, got {learner!r}")
@@ -161,23 +171,29 @@ def train(
     arguments = _scheduled({**DEFAULTS[learner], **(settings or {})})
     grouping = {"group_size": arguments.get("group_size", 1)}
     env = make_vec_env(env_id, n_envs=rows, seed=seed, **{**grouping, **(env_kwargs or {})})
-    logger = configure(str(folder.tensorboard), ["tensorboard"])
     policy_kwargs = {"model": start, **arguments.pop("policy_kwargs", {})}
     make = partial(LEARNERS[learner], env=env, seed=seed, policy_kwargs=policy_kwargs)
+    _forget_events(folder)
+    logger = configure(str(folder.tensorboard), ["tensorboard"])
     if learner in IN_ROUNDS:
+        folder.cut(0)  # it has no checkpoints
         del arguments["group_size"]  # the environment has it
         rounds = {name: arguments.pop(name) for name in ("texts_per_round", "passes")}
         algorithm = make(**arguments)
         algorithm.set_logger(logger)
         assert isinstance(algorithm, OfflineAlgorithm)
-        _learn_in_rounds(algorithm, env, tokens, IN_ROUNDS[learner], folder.log, tell, seed=seed, **rounds)
+        with explained_memory_errors(algorithm):
+            _learn_in_rounds(algorithm, env, tokens, IN_ROUNDS[learner], folder.log, tell, seed=seed, **rounds)
     else:
-        callbacks: list[BaseCallback] = [ReturnsCallback(folder.log), StopOnNonFinite(), _Teller(tell)]
+        checkpoints = Checkpoints(folder.checkpoints, every=every, resume=True)
+        callbacks: list[BaseCallback] = [checkpoints, _Metrics(folder), ReturnsCallback(folder.log), StopOnNonFinite()]
+        callbacks.append(_Teller(tell))
         if LEARNERS[learner].func not in (REINFORCE, SelfTraining):  # which see to their exploration themselves
             callbacks.append(Exploration(**{name: arguments.pop(name) for name in EXPLORATION if name in arguments}))
         algorithm = make(**arguments)
         algorithm.set_logger(logger)
-        algorithm.learn(tokens, callback=CallbackList(callbacks))
+        with explained_memory_errors(algorithm):
+            algorithm.learn(tokens, callback=CallbackList(callbacks), log_interval=1)
     assert isinstance(algorithm.policy, TransformerCore | NgramPolicy)
     trained = algorithm.policy if isinstance(algorithm.policy, NgramPolicy) else algorithm.policy.backbone
     trained.save_pretrained(folder.path / MODEL)
@@ -267,6 +283,30 @@ def score_samples(
             }
         )
     return samples
+
+
+def _forget_events(folder: RunFolder) -> None:
+    """Lets TensorBoard forget what a broken-off run has told after its newest checkpoint."""
+    checkpoint = newest_checkpoint(folder.checkpoints)
+    if checkpoint is not None:
+        SummaryWriter(folder.tensorboard, purge_step=timesteps_of(checkpoint) + 1).close()
+
+
+class _Metrics(BaseCallback):
+    """Cuts a run's metrics back to where they were at the checkpoint from which it goes on."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        super().__init__()
+        self.folder = folder
+
+    def _on_step(self) -> bool:
+        return True
+
+    def training_state(self) -> dict[str, Any]:
+        return {"bytes": self.folder.sync()}
+
+    def set_training_state(self, state: dict[str, Any]) -> None:
+        self.folder.cut(state["bytes"])
 
 
 class _Teller(BaseCallback):

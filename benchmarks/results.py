@@ -1,7 +1,7 @@
 """What a run leaves behind: a folder that a kill at any moment leaves readable, and one table of many runs.
 
 A run's folder holds `config.json` (what was run), `metrics.jsonl` (one line for each record, written at once),
-`tensorboard/`, `log.txt`, and `result.json`, whose presence says that the run is finished.
+`tensorboard/`, `log.txt`, `checkpoints/` while it goes on, and `result.json`, whose presence says that it is finished.
 """
 
 from __future__ import annotations
@@ -55,17 +55,36 @@ class RunFolder:
         """Where the run's TensorBoard files go."""
         return self.path / "tensorboard"
 
+    @property
+    def checkpoints(self) -> Path:
+        """Where an unfinished run's checkpoints go, from which it can go on."""
+        return self.path / "checkpoints"
+
     def start(self, config: Mapping[str, Any]) -> None:
-        """Begins the run from nothing: what an earlier, unfinished one has left is removed.
+        """Begins the run, or lets it go on: one with checkpoints, of this configuration and these versions, is kept.
+
+        What any other has left is removed.
 
         Args:
             config: plain data that says what is run: seed, spec, the corpus' fingerprint. The versions are added.
         """
         self.close()
+        if self.begun and self.checkpoints.exists() and not self.finished and not self.changes(config):
+            return
         if self.path.exists():
             shutil.rmtree(self.path)
         self.path.mkdir(parents=True)
         write_json(self.path / CONFIG, {**config, "versions": versions()})
+
+    def changes(self, config: Mapping[str, Any]) -> list[str]:
+        """Returns what would be run otherwise than this run was: `seed was 0 and is 1`; versions count."""
+        before, now = self.config(), json.loads(json.dumps({**config, "versions": versions()}, default=_plain))
+        absent = "absent"
+        return [
+            f"{key} was {before.get(key, absent)!r} and is {now.get(key, absent)!r}"
+            for key in {**before, **now}
+            if before.get(key, absent) != now.get(key, absent)
+        ]
 
     def log(self, record: Mapping[str, Any]) -> None:
         """Appends one record to the metrics and flushes it; a number that is not finite becomes null."""
@@ -76,16 +95,45 @@ class RunFolder:
         self._metrics.write(json.dumps(finite, allow_nan=False) + "\n")
         self._metrics.flush()
 
+    def sync(self) -> int:
+        """Puts the metrics on the disk, and returns how many bytes they have."""
+        path = self.path / METRICS
+        if not path.exists():
+            return 0
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+        return path.stat().st_size
+
+    def cut(self, size: int) -> None:
+        """Cuts the metrics back to their first `size` bytes.
+
+        Raises:
+            ValueError: if they have fewer, or that is not the end of a line.
+        """
+        self.close()
+        path = self.path / METRICS
+        content = path.read_bytes() if path.exists() else b""
+        if len(content) < size or (size and content[size - 1 : size] != b"\n"):
+            raise ValueError(f"{path} has no line that ends after {size} bytes, where the run goes on: it was changed")
+        if size < len(content):
+            os.truncate(path, size)
+
     def finish(self, result: Mapping[str, Any]) -> None:
-        """Writes the result, which marks the run as finished."""
+        """Writes the result, which marks the run as finished, and removes the checkpoints."""
         self.close()
         write_json(self.path / RESULT, result)
+        shutil.rmtree(self.checkpoints, ignore_errors=True)
 
     def close(self) -> None:
         """Closes the metrics."""
         if self._metrics is not None:
             self._metrics.close()
             self._metrics = None
+
+    @property
+    def begun(self) -> bool:
+        """Whether the folder is that of a run."""
+        return (self.path / CONFIG).exists()
 
     @property
     def finished(self) -> bool:

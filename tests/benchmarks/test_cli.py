@@ -70,6 +70,29 @@ def test_bad_input_is_one_line_and_exit_code_2(tmp_path: Path, arguments: list[s
     assert not (tmp_path / "out").exists()
 
 
+def test_train_goes_on_with_a_run_that_was_broken_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    call = ["train", "textgym/Copy-v0", "--algorithm", "reinforce", "--tokens", "500", "--rows", "8"]
+    assert textgym(*call, "--resume", "--out", str(tmp_path / "whole")).exit_code == 0
+    broken = [*call, "--out", str(tmp_path / "broken")]
+    log = RunFolder.log
+
+    def killed(folder: RunFolder, record: dict[str, float]) -> None:
+        log(folder, record)
+        if record["timesteps"] > 300:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RunFolder, "log", killed)
+        assert textgym(*broken).exit_code != 0
+    assert not RunFolder(tmp_path / "broken").finished
+    assert "--out must be a new or an empty folder, or a run's with --resume" in textgym(*broken).stderr
+    assert "is another: seed was 0 and is 1" in textgym(*broken, "--resume", "--seed", "1").stderr
+    assert textgym(*broken, "--resume").exit_code == 0
+    whole, again = (path.read_bytes() for path in sorted(tmp_path.glob("*/metrics.jsonl")))
+    assert whole == again
+    assert "is finished" in textgym(*broken, "--resume").stderr
+
+
 @pytest.mark.parametrize("algorithm", ["ppo", "reinforce", "ngram_ppo"])
 def test_train_then_evaluate_then_report(tmp_path: Path, algorithm: str) -> None:
     out = str(tmp_path / "run")

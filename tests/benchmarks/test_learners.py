@@ -6,10 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from safetensors.torch import load_file
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from benchmarks.evaluation import evaluate
 from benchmarks.learners import IN_ROUNDS, MODEL, make_policy, train
 from benchmarks.results import RunFolder
+from tests.laws import assert_same
 
 GROUPS: dict[str, Any] = {"n_steps": 8, "baseline": "leave_one_out", "group_size": 2}
 
@@ -77,3 +80,49 @@ def test_a_wrong_setting_of_a_learner_from_data_is_refused(tmp_path: Path) -> No
     folder.start({})
     with pytest.raises(TypeError, match="betta"):
         train(folder, learner="dpo", env_id="textgym/Copy-v0", tokens=1, seed=0, model=None, settings={"betta": 1.0})
+
+
+class KilledError(Exception):
+    """The end of a process, as far as a test can play it."""
+
+
+def ppo(path: Path, *, stop_at: float) -> dict[str, Any]:
+    """Trains PPO, or lets it go on, until a share of it is done; returns what the folder holds at the end."""
+
+    def tell(share: float) -> None:
+        if share >= stop_at:
+            raise KilledError
+
+    folder = RunFolder(path)
+    folder.start({})
+    train(
+        folder,
+        learner="ppo",
+        env_id="textgym/Copy-v0",
+        tokens=320,
+        rows=8,
+        seed=0,
+        every=3,
+        tell=tell,
+        model={"model_type": "gpt2", "n_layer": 1, "n_embd": 16, "n_head": 2},
+        settings={"n_steps": 4, "batch_size": 32, "n_epochs": 1},
+        env_kwargs={"length": 3, "size": 40},
+    )
+    events = EventAccumulator(str(folder.tensorboard))
+    events.Reload()
+    tags = [tag for tag in events.Tags()["scalars"] if tag != "time/fps"]
+    return {
+        "metrics": (path / "metrics.jsonl").read_text(),
+        "tensorboard": {tag: [(event.step, event.value) for event in events.Scalars(tag)] for tag in tags},
+        "weights": {name: part.numpy() for name, part in load_file(path / "model" / "model.safetensors").items()},
+    }
+
+
+def test_a_run_that_is_broken_off_leaves_what_an_unbroken_one_leaves(tmp_path: Path) -> None:
+    whole = ppo(tmp_path / "whole", stop_at=2.0)
+    for stop_at in (0.2, 0.5, 0.8):
+        with pytest.raises(KilledError):
+            ppo(tmp_path / "broken", stop_at=stop_at)
+    assert_same(ppo(tmp_path / "broken", stop_at=2.0), whole)
+    assert len(whole["tensorboard"]["rollout/clean_return"]) == 10
+    assert whole["metrics"].count("\n") == 11

@@ -85,7 +85,7 @@ def test_the_page_and_the_table_say_how_soon(tmp_path: Path) -> None:
         folder.start(run.config)
         for record in records([0.1, 0.5, 0.9]):
             folder.log({**record, "clean_return": 0.5, "observed_return": 0.4} if "texts" in record else record)
-        returns = dict.fromkeys(("gold_return", "clean_return", "observed_return"), [0.5, 1.0])
+        returns = {name: [0.5, 1.0] for name in ("gold_return", "clean_return", "observed_return")}
         learnt = (
             {"tokens_needed": 1500.0 + run.config["seed"], "train_seconds": 30.0} if "learner" in run.config else {}
         )

@@ -64,6 +64,49 @@ def test_starting_again_forgets_the_unfinished_run(tmp_path: Path) -> None:
     assert started(tmp_path / "run").metrics() == []
 
 
+def test_a_run_with_checkpoints_goes_on_if_it_is_the_same(tmp_path: Path) -> None:
+    folder = started(tmp_path / "run")
+    folder.log({"timesteps": 1})
+    folder.checkpoints.mkdir()
+    assert started(tmp_path / "run").metrics() == [{"timesteps": 1}]
+    assert folder.changes({"fingerprint": "f00d", "seed": 1}) == ["seed was 0 and is 1"]
+    assert started(tmp_path / "run", seed=1).metrics() == []
+    assert not folder.checkpoints.exists()
+
+
+def test_other_versions_begin_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started(tmp_path / "run").checkpoints.mkdir()
+    monkeypatch.setattr("benchmarks.results.versions", lambda: {"torch": "1.0"})
+    started(tmp_path / "run")
+    assert not RunFolder(tmp_path / "run").checkpoints.exists()
+
+
+def test_a_result_leaves_no_checkpoints(tmp_path: Path) -> None:
+    folder = started(tmp_path / "run")
+    (folder.checkpoints / "step-1").mkdir(parents=True)
+    folder.finish({})
+    assert not folder.checkpoints.exists()
+
+
+def test_metrics_are_cut_back_to_the_end_of_a_line(tmp_path: Path) -> None:
+    folder = started(tmp_path / "run")
+    assert folder.sync() == 0
+    folder.log({"timesteps": 1})
+    size = folder.sync()
+    folder.log({"timesteps": 2})
+    with (tmp_path / "run" / "metrics.jsonl").open("a") as file:
+        file.write('{"timesteps": 3, "lo')
+    for wrong in (size - 1, size + 10**6):
+        with pytest.raises(ValueError, match=r"metrics\.jsonl has no line that ends after"):
+            folder.cut(wrong)
+    folder.cut(size)
+    assert folder.metrics() == [{"timesteps": 1}]
+    folder.log({"timesteps": 4})
+    assert [record["timesteps"] for record in folder.metrics()] == [1, 4]
+    folder.cut(0)
+    assert folder.metrics() == []
+
+
 def test_the_configuration_says_which_versions_ran(tmp_path: Path) -> None:
     found = started(tmp_path / "run").config()["versions"]
     assert found == versions()

@@ -1,0 +1,90 @@
+"""What makes two runs the same: algorithm, arguments, policy and environment, as plain data that can be compared."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Mapping
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+from stable_baselines3.common.base_class import BaseAlgorithm
+from torch import nn
+from transformers import PretrainedConfig
+
+PROGRESS = (1.0, 0.75, 0.5, 0.25, 0.0)
+"""Where schedules are compared: shares of the run that remain."""
+
+_CHANGING = ("ent_coef",)  # an Exploration callback sets it anew before each rollout, and is compared by itself
+_OUTSIDE = ("env", "policy", "policy_kwargs", "device", "verbose", "tensorboard_log", "stats_window_size")
+_OF_CONFIG = ("transformers_version", "_name_or_path", "dtype", "torch_dtype")
+
+
+def describe_run(algorithm: BaseAlgorithm) -> dict[str, Any]:
+    """Returns what must be equal for one run to go on where another was broken off.
+
+    Schedules become their values at five points of the progress. Where the weights came from does not count, since a
+    checkpoint has them.
+    """
+    parameters = [name for name in inspect.signature(type(algorithm)).parameters if name[0] != "_"]
+    own = [name for name in parameters if name not in (*_CHANGING, *_OUTSIDE) and hasattr(algorithm, name)]
+    of_policy = algorithm.policy._get_constructor_parameters()
+    environment = algorithm.get_env()
+    assert environment is not None
+    spec = environment.get_attr("spec", 0)[0]
+    simulator = environment.get_attr("simulator", 0)[0]
+    arguments = {} if spec is None else {name: value for name, value in spec.kwargs.items() if name != "num_envs"}
+    return {
+        "algorithm": _name(type(algorithm)),
+        "arguments": {name: describe(getattr(algorithm, name)) for name in own},
+        "policy": _name(type(algorithm.policy)),
+        "policy's arguments": {name: describe(value) for name, value in of_policy.items()},
+        "rows": algorithm.n_envs,
+        "environment": {
+            "id": None if spec is None else spec.id,
+            "arguments": describe(arguments),
+            "fingerprint": simulator.task.fingerprint,
+        },
+    }
+
+
+def describe(value: Any) -> Any:
+    """Returns a value as plain data: a schedule as its values, a class by its name, another object by its class."""
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    if isinstance(value, Enum):
+        return describe(value.value)
+    if isinstance(value, Path | spaces.Space):
+        return str(value)
+    if isinstance(value, PretrainedConfig):
+        return {key: describe(part) for key, part in value.to_dict().items() if key not in _OF_CONFIG}
+    if isinstance(value, Mapping):
+        return {str(key): describe(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [describe(part) for part in value]
+    if isinstance(value, type):
+        return _name(value)
+    if callable(value) and not isinstance(value, nn.Module):
+        try:
+            return {"schedule": [float(value(progress)) for progress in PROGRESS]}
+        except (TypeError, ValueError):
+            return _name(type(value))
+    return _name(type(value))
+
+
+def differences(before: Any, now: Any, name: str = "") -> Iterator[str]:
+    """Yields what differs between two descriptions, such as `arguments.n_steps was 16 and is 32`."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        for key in {**before, **now}:
+            inner = f"{name}.{key}" if name else key
+            yield from differences(before.get(key, "absent"), now.get(key, "absent"), inner)
+    elif before != now:
+        yield f"{name} was {before!r} and is {now!r}"
+
+
+def _name(kind: type) -> str:
+    return f"{kind.__module__}.{kind.__qualname__}"
