@@ -24,6 +24,7 @@ from agents.vec_env import make_vec_env
 from benchmarks.attribution import attribute
 from benchmarks.evaluation import Evaluation, make_env
 from benchmarks.results import RunFolder
+from benchmarks.voices import voices
 
 MODEL = "model"
 """The folder of a run in which its language model and value head are kept."""
@@ -115,15 +116,19 @@ def train(
 
 
 def score_samples(evaluation: Evaluation, count: int, **env_kwargs: Any) -> list[dict[str, Any]]:
-    """Returns texts spread evenly over an evaluation with what each token earned, as the report reads them."""
+    """Returns texts spread evenly over an evaluation with what each token earned, and who said what about the whole.
+
+    They are as the report reads them; see `benchmarks.report.records.ScoredText`.
+    """
     chosen = np.unique(np.linspace(0, len(evaluation.written) - 1, count).astype(int)).tolist()
     texts = evaluation.texts
     found = attribute(
         [texts.tokens[i] for i in chosen], chosen, evaluation.env_id, split=evaluation.split, **env_kwargs
     )
+    told = voices(evaluation, chosen, **env_kwargs)
     spelled = make_env(evaluation.env_id, num_rows=1, split=evaluation.split, **env_kwargs).simulator.vocabulary.tokens
     samples = []
-    for i, one in zip(chosen, found, strict=True):
+    for i, one, said in zip(chosen, found, told, strict=True):
         pieces = [spelled[token] for token in one.tokens]
         gap = "" if "".join(pieces) == evaluation.written[i] else " "
         samples.append(
@@ -137,6 +142,8 @@ def score_samples(evaluation: Evaluation, count: int, **env_kwargs: Any) -> list
                 "empty": one.empty,
                 "clean_return": float(texts.clean_return[i]),
                 "gold_return": float(texts.gold_return[i]),
+                "observed_return": float(texts.observed_return[i]),
+                "voices": said,
             }
         )
     return samples

@@ -120,7 +120,7 @@ def test_answers_stand_beside_the_quality_that_they_are_about() -> None:
     prompts = made.prompt_set
     reference = prompts.reference_ids[study.samples[best], : prompts.reference_lengths[study.samples[best]]]
     assert study.texts[best] == made.vocabulary.decode(reference.tolist())
-    told = in_words(study, best, made.vocabulary)
+    told = in_words(study.said, best, made.vocabulary)
     assert told["level"] == "5"
 
 
@@ -129,7 +129,7 @@ def test_words_and_tokens_are_told_as_words() -> None:
     study = study_annotators(made, texts=1)["preference:rouge_l"]
     length = study.said["opponent_lengths"][3]
     opponent = made.vocabulary.decode(study.said["opponent_ids"][3, :length].tolist())
-    assert in_words(study, 3, made.vocabulary)["opponent"] == opponent != ""
+    assert in_words(study.said, 3, made.vocabulary)["opponent"] == opponent != ""
 
 
 def test_a_response_by_hand() -> None:
@@ -229,9 +229,9 @@ def test_a_token_is_told_as_it_reads() -> None:
     study = study_annotators(made, texts=1)["demonstration:token_match"]
     vocabulary, prompts = made.vocabulary, made.prompt_set
     first = int(np.flatnonzero(study.samples == 0)[0])
-    assert in_words(study, first, vocabulary)["token"] == vocabulary.decode(prompts.reference_ids[0, :1].tolist())
+    assert in_words(study.said, first, vocabulary)["token"] == vocabulary.decode(prompts.reference_ids[0, :1].tolist())
     ended = int(np.flatnonzero(study.said["token"][:, 0] == vocabulary.end_id)[0])
-    assert in_words(study, ended, vocabulary)["token"] == vocabulary.tokens[vocabulary.end_id]
+    assert in_words(study.said, ended, vocabulary)["token"] == vocabulary.tokens[vocabulary.end_id]
 
 
 def test_texts_of_equal_quality_stay_together() -> None:
