@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from html import escape
 
-from benchmarks.aggregates import few_seeds
+from benchmarks.aggregates import FEW_SEEDS, few_seeds
 from benchmarks.report.drawing import Dot, Drawing, Mark, Stroke
 from benchmarks.report.records import EXPLAINED, Problem, Report, Row
 from benchmarks.report.section import Markup, Section, note
@@ -49,12 +49,9 @@ def returns_table(problem: Problem, report: Report) -> Table:
         gains = [row.gains.get(name) for name in SHOWN] if above else []
         rows.append([row.policy, str(row.seeds), *(row.returns[name] for name in SHOWN), *gains])
     title = f"{problem.name}: means over {problem.prompts} test prompts, with 95 % bootstrap intervals"
-    warning = few_seeds(min((row.seeds for row in problem.rows if row.policy in _learners(report)), default=99))
+    learners = {curve.learner for curve in next(iter(problem.curves.values()), [])} - {report.baseline}
+    warning = few_seeds(min((row.seeds for row in problem.rows if row.policy in learners), default=FEW_SEEDS))
     return Table(["policy", "seeds", *names, *above], rows, title, keys=report.colours, warning=warning)
-
-
-def _learners(report: Report) -> set[str]:
-    return {curve.learner for problem in report.problems for curve in next(iter(problem.curves.values()), [])}
 
 
 def _markup(problem: Problem, report: Report) -> Markup:

@@ -11,7 +11,8 @@ from benchmarks.statistics import Interval
 RADAR_WIDTH, RADAR_HEIGHT, RADIUS = 460, 360, 130
 BAR_WIDTH, NAME_WIDTH, BAR_HEIGHT, BAR_SPACE = 460, 104, 9, 10
 FRONT_SIZE, FRONT_MARGIN = 300, 40
-LEGEND_LINE = 16
+LEGEND_LINE, LETTER = 16, 6.6
+"""The height of a line of the legend, and about the width of a letter, in SVG units."""
 QUARTERS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
@@ -20,7 +21,7 @@ def legend(policies: Sequence[str], colours: Mapping[str, str], width: float, to
     marks: list[Mark] = []
     x, y = 6.0, top + LEGEND_LINE
     for policy in policies:
-        room = 26 + 6.6 * len(policy)
+        room = 26 + LETTER * len(policy)
         if x > 6 and x + room > width:
             x, y = 6.0, y + LEGEND_LINE
         marks += [Dot(x, y - 4, 4, colour=colours[policy]), Words(x + 9, y, policy, "label", colour=colours[policy])]
@@ -39,7 +40,9 @@ def radar(
         colours: each policy's colour.
         title: what the chart shows, for screen readers.
     """
-    centre = RADAR_WIDTH / 2, RADAR_HEIGHT / 2
+    longest = max(map(len, axes))
+    width = max(RADAR_WIDTH, 2 * (1.1 * RADIUS + LETTER * longest + 4))
+    centre = width / 2, RADAR_HEIGHT / 2
 
     def place(number: int, share: float) -> Point:
         angle = 2 * math.pi * number / len(axes)
@@ -60,8 +63,8 @@ def radar(
         if len(points) > 2:
             marks += [Stroke(points, pen, colour, closed=True) for pen in ("band", "mean")]
         marks += [Dot(x, y, 3, colour=colour) for x, y in points]
-    keys, height = legend(list(scores), colours, RADAR_WIDTH, RADAR_HEIGHT)
-    return Drawing(RADAR_WIDTH, height, title, marks + keys)
+    keys, height = legend(list(scores), colours, width, RADAR_HEIGHT)
+    return Drawing(width, height, title, marks + keys)
 
 
 def bars(rows: Mapping[str, Mapping[str, Interval]], colours: Mapping[str, str], *, title: str) -> Drawing:
@@ -72,20 +75,20 @@ def bars(rows: Mapping[str, Mapping[str, Interval]], colours: Mapping[str, str],
         colours: each policy's colour.
         title: what the chart shows, for screen readers.
     """
-    right = 16
+    left, right = max(NAME_WIDTH, 12 + LETTER * max(map(len, rows))), 16
 
     def x(score: float) -> float:
-        return NAME_WIDTH + (BAR_WIDTH - NAME_WIDTH - right) * min(1.0, max(0.0, score))
+        return left + (BAR_WIDTH - left - right) * min(1.0, max(0.0, score))
 
     marks: list[Mark] = []
     y = 6.0
     for name, own in rows.items():
-        marks.append(Words(NAME_WIDTH - 8, y + len(own) * BAR_HEIGHT / 2 + 4, name, anchor="end"))
+        marks.append(Words(left - 8, y + len(own) * BAR_HEIGHT / 2 + 4, name, anchor="end"))
         for policy, interval in own.items():
             centre = y + BAR_HEIGHT / 2
             told = f"{name}, {policy}: {interval}"
-            length = x(interval.estimate) - NAME_WIDTH
-            marks.append(Bar(NAME_WIDTH, y, length, BAR_HEIGHT - 1, colours[policy], told))
+            length = x(interval.estimate) - left
+            marks.append(Bar(left, y, length, BAR_HEIGHT - 1, colours[policy], told))
             marks.append(Stroke([(x(interval.low), centre), (x(interval.high), centre)], "whisker"))
             y += BAR_HEIGHT
         y += BAR_SPACE

@@ -53,7 +53,7 @@ def aggregate_table(report: Report) -> Table:
         rows,
         title="Aggregates of the scores, with 95 % stratified bootstrap intervals",
         note=f"Over {count} problems that can be learnt, in gold on test prompts: 0 is random, 1 is optimal. The "
-        "median is that of the problems' means; the optimality gap is how far scores fall short of 1, and less is better. "
+        "median is that of the problems' means; the optimality gap is how far scores fall short of 1: less is better. "
         "Brackets: 95\N{NO-BREAK SPACE}% stratified bootstrap intervals (Agarwal et al. 2021).",
         keys=report.colours,
         warning=few_seeds(fewest),

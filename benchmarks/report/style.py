@@ -91,7 +91,9 @@ footer dd { overflow-wrap: anywhere; }
   h2, h3, figcaption { break-after: avoid; } figure, tr, article { break-inside: avoid; }
   details:not([open]) { display: none; }
   .scroll, figure details .scroll { overflow: visible; max-height: none; }
-  table { font-size: .75rem; } th, td { padding-right: .8rem; }
+  table { font-size: .6875rem; } td .quiet, thead th { font-size: .625rem; }
+  th, td, .voices td:last-child { padding-right: .5rem; white-space: normal; overflow-wrap: anywhere; min-width: 0; }
+  tbody th, figure details thead th { position: static; } .strip svg { width: 60px; } .strip { gap: .5rem; }
   .panels { grid-template-columns: repeat(2, 1fr); gap: 18px 24px; }
   .text s, .legend i, .key { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 }

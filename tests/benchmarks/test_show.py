@@ -12,15 +12,15 @@ from matplotlib.image import imread
 from typer.testing import CliRunner
 
 import textgym
-from benchmarks.charts import response_chart
 from benchmarks.cli import app
-from benchmarks.feedback_section import feedback_section
 from benchmarks.pictures.annotator_study import alike, annotator_response, in_words, study_annotators
 from benchmarks.pictures.examples import example_spec, is_external
 from benchmarks.pictures.noise_study import DRAWS, SPOKEN, TOKENS, noise_response, study_noise
 from benchmarks.pictures.response import Response
 from benchmarks.pictures.responses import NOISE, responses, shared_responses
 from benchmarks.pictures.show import show_annotator, show_noise
+from benchmarks.report.feedback_section import feedback_section, response_figure
+from benchmarks.report.records import Report
 from textgym.noise.presets import PRESETS, SEVERITIES
 from textgym.registration import build
 from textgym.simulator import Simulator
@@ -142,12 +142,12 @@ def test_a_response_by_hand() -> None:
 
 def test_a_response_is_drawn_where_the_axes_say() -> None:
     values = np.array([0.0, 1.0])
-    chart = response_chart(Response(values, values, values, values), title="x < y", across="truth")
-    line = "M34.0 216.0L348.0 10.0"
+    chart = response_figure("x < y", Response(values, values, values, values)).drawing.svg()
+    line = "M42.0 230.0L282.0 24.0"
     assert f'<path class="mean s0" d="{line}"/>' in chart
     assert f'<path class="agree" d="{line}"/>' in chart
-    assert f'<path class="band s0" d="{line}L348.0 10.0L34.0 216.0Z"/>' in chart
-    assert 'aria-label="x &lt; y"' in chart
+    assert f'<path class="band s0" d="{line}L282.0 24.0L42.0 230.0Z"/>' in chart
+    assert 'aria-label="x &lt; y: answer against noiseless value"' in chart
 
 
 def test_the_report_has_the_environments_annotators_and_its_noise() -> None:
@@ -155,8 +155,9 @@ def test_the_report_has_the_environments_annotators_and_its_noise() -> None:
     assert list(found) == ["rating:rouge_l", NOISE]
     assert found[NOISE].truth[-1] == pytest.approx(1.45)  # the weights' sum: 1, 0.25 and 0.2
     assert found["rating:rouge_l"].mean[-1] == 1.0
-    section = feedback_section(found)
-    assert section.count("<svg") == 2
+    section = feedback_section(Report("", "", [], [], responses=found))
+    assert section is not None
+    assert section.html().count("<svg") == 2
     judge = {**example_spec("annotators", "chat_judge"), "on_error": "raise"}
     assert list(responses("textgym/Docstring-v0", feedback=[judge, "fluency"])) == [NOISE]
 
