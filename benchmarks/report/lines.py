@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks.report.drawing import Dot, Drawing, Mark, Stroke, Words
+from benchmarks.report.palette import WIDE
 from benchmarks.report.section import Figure
 from benchmarks.report.tables import Cell, Table
 from benchmarks.report.ticks import nice_ticks, round_names, written
@@ -108,7 +109,7 @@ def line_chart(
     kinds = [("known", "")] * len(levels) + [("label", line.colour) for line in lines if line.name]
     for text, height, (letters, colour) in zip(named, _apart(heights), kinds, strict=True):
         marks.append(Words(edge + 7, height + 4, text, letters, colour=colour))
-    room = max(ROOM, 14 + 6.6 * max(map(len, named))) if named else 16
+    room = max(ROOM, 10 + WIDE * max(map(len, named))) if named else 16
     return Drawing(math.ceil(edge + room), HEIGHT, title, marks)
 
 

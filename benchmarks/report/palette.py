@@ -64,6 +64,10 @@ LETTERS = {
 }  # fmt: skip
 
 
+WIDE = 7.4
+"""About how wide a letter of a bold label is, in SVG units, in a wide font."""
+
+
 def hue(number: int) -> str:
     """Returns the name of the colour of the learner of a number, 0 and up: `s0`, `s1`, ..., dashed ones after `s7`."""
     return f"s{number % (2 * len(HUES))}"

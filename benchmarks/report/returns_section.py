@@ -34,7 +34,7 @@ def returns_section(report: Report) -> Section | None:
     if len(problems) == 1:
         return Section(f"On {problems[0].prompts} test prompts", [*tables, *told])
     folded = [
-        replace(one, text=f"<details><summary>{escape(problem.name)}</summary>{one.text}</details>")
+        replace(one, text=f"<details open><summary>{escape(problem.name)}</summary>{one.text}</details>")
         for problem, one in zip(problems, tables, strict=True)
     ]
     return Section(RETURNS, [*told, *folded])

@@ -6,13 +6,14 @@ import math
 from collections.abc import Mapping, Sequence
 
 from benchmarks.report.drawing import Bar, Dot, Drawing, Mark, Point, Stroke, Words
+from benchmarks.report.palette import WIDE
 from benchmarks.statistics import Interval
 
 RADAR_WIDTH, RADAR_HEIGHT, RADIUS = 460, 360, 130
 BAR_WIDTH, NAME_WIDTH, BAR_HEIGHT, BAR_SPACE = 460, 104, 9, 10
 FRONT_SIZE, FRONT_MARGIN = 300, 40
-LEGEND_LINE, LETTER = 16, 6.6
-"""The height of a line of the legend, and about the width of a letter, in SVG units."""
+LEGEND_LINE, LETTER = 16, 6.8
+"""The height of a line of the legend, and about the width of a letter of a name, in SVG units."""
 QUARTERS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
@@ -21,7 +22,7 @@ def legend(policies: Sequence[str], colours: Mapping[str, str], width: float, to
     marks: list[Mark] = []
     x, y = 6.0, top + LEGEND_LINE
     for policy in policies:
-        room = 26 + LETTER * len(policy)
+        room = 24 + WIDE * len(policy)
         if x > 6 and x + room > width:
             x, y = 6.0, y + LEGEND_LINE
         marks += [Dot(x, y - 4, 4, colour=colours[policy]), Words(x + 9, y, policy, "label", colour=colours[policy])]

@@ -63,17 +63,25 @@ def aggregate_table(report: Report) -> Table:
 def improvement_table(report: Report) -> Table:
     """Returns for each pair of policies the probability that a run of the one beats a run of the other."""
     scores = report.covering()
-    rows: list[list[Cell]] = []
-    for number, (policy, ours) in enumerate(scores.items()):
-        for other, theirs in list(scores.items())[:number]:
-            chance = probability_of_improvement(ours, theirs, generator=np.random.default_rng(0))
-            rows.append([policy, other, chance])
+    policies = list(scores)
+    rows: list[list[Cell]] = [
+        [
+            policy,
+            *(
+                probability_of_improvement(scores[policy], scores[other], generator=np.random.default_rng(0))
+                if number > place
+                else None
+                for place, other in enumerate(policies[:-1])
+            ),
+        ]
+        for number, policy in enumerate(policies[1:], start=1)
+    ]
     return Table(
-        ["policy", "against", "probability of improvement"],
+        ["probability that", *(f"beats {other}" for other in policies[:-1])],
         rows,
         title="Probability of improvement, with 95 % stratified bootstrap intervals",
-        note="How probable it is that a run of the first scores higher than a run of the second on the same problem: "
-        "the Mann-Whitney U statistic over the number of pairs, averaged over problems; 0.5 is no difference.",
+        note="How probable it is that a run of the one scores higher than a run of the other on the same problem: the "
+        "Mann-Whitney U statistic over the number of pairs, averaged over problems; 0.5 is no difference.",
         keys=report.colours,
     )
 

@@ -17,7 +17,7 @@ header p { max-width: 68ch; margin: 0; }
   font-size: .875rem; color: var(--warn); }
 .quiet { color: var(--quiet); font-weight: 400; }
 .scroll { overflow-x: auto; }
-p + .scroll, .scroll + .scroll { margin-top: 2rem; }
+p + .scroll, .scroll + .scroll, .scroll + .panels { margin-top: 2rem; }
 .scroll:focus-visible, summary:focus-visible { outline: 2px solid var(--s0); outline-offset: 2px; }
 
 table { border-collapse: collapse; width: 100%; font-size: .9375rem; white-space: nowrap; }
@@ -28,11 +28,12 @@ thead th[scope=colgroup] { padding-top: 0; }
 thead tr:last-child > * { border-bottom: 1px solid var(--ink); }
 tbody tr + tr > * { border-top: 1px solid var(--faint); }
 td b, tbody th { font-weight: 600; }
+tbody th { white-space: normal; position: sticky; left: 0; background: var(--paper); }
 td .quiet, th .quiet { font-size: .8125rem; }
 td b + .quiet { display: block; line-height: 1.2; }
 .strip { display: flex; align-items: center; gap: 1rem; }
 .strip svg { flex: none; width: 130px; }
-.key { display: inline-block; width: .6em; height: .6em; border-radius: 50%; margin-right: .6em; background: var(--c); }
+.key { float: left; width: .6em; height: .6em; border-radius: 50%; margin: .5em .6em 0 0; background: var(--c); }
 
 .panels { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(300px, 100%), 1fr)); gap: 28px 32px; }
 figure { margin: 0; min-width: 0; }
@@ -45,6 +46,8 @@ svg { display: block; width: 100%; height: auto; font: 12px system-ui, sans-seri
 details { margin-top: .5rem; font-size: .875rem; }
 summary { color: var(--quiet); cursor: pointer; font-size: .8125rem; width: fit-content; }
 details .panels { margin-top: 1rem; }
+section > details { margin-top: 1.4rem; }
+section > details > summary { font-size: .875rem; font-weight: 600; color: var(--ink); }
 figure details .scroll { max-height: 18rem; overflow-y: auto; border: 1px solid var(--faint); margin-top: .4rem; }
 figure details table { font-size: .75rem; }
 figure details th, figure details td { padding: .15rem .8rem .15rem .5rem; }
@@ -82,18 +85,20 @@ footer dd { overflow-wrap: anywhere; }
   h1 { font-size: 1.75rem; }
   .strip svg { display: none; }
   th, td { padding-right: 1rem; }
-  tbody th { max-width: 9rem; }
+  tbody th { max-width: 10rem; overflow-wrap: anywhere; }
   article dl { grid-template-columns: minmax(0, 1fr); gap: .1rem; }
   article dt { padding-top: .6rem; }
 }
 @media print {
   body { font-size: 10pt; } main { max-width: none; padding: 0; }
   h2, h3, figcaption { break-after: avoid; } figure, tr, article { break-inside: avoid; }
-  details:not([open]) { display: none; }
-  .scroll, figure details .scroll { overflow: visible; max-height: none; }
-  table { font-size: .6875rem; } td .quiet, thead th { font-size: .625rem; }
-  th, td, .voices td:last-child { padding-right: .5rem; white-space: normal; overflow-wrap: anywhere; min-width: 0; }
-  tbody th, figure details thead th { position: static; } .strip svg { width: 60px; } .strip { gap: .5rem; }
+  details:not([open]), figure details { display: none; }
+  .scroll { overflow: visible; }
+  table { font-size: .6875rem; } td .quiet, th .quiet, thead th { font-size: .625rem; }
+  th, td, .voices td:last-child { padding-right: .5rem; white-space: normal; min-width: 0; }
+  .dense { font-size: .5625rem; } .dense td .quiet, .dense thead th { font-size: .5rem; }
+  .dense th, .dense td { padding-right: .3rem; }
+  tbody th { position: static; } .strip svg { width: 60px; } .strip { gap: .5rem; }
   .panels { grid-template-columns: repeat(2, 1fr); gap: 18px 24px; }
   .text s, .legend i, .key { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 }

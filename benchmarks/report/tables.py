@@ -25,6 +25,10 @@ LATEX = {
 """What has a meaning in LaTeX, or is in none of its usual fonts, and how it is written there."""
 
 
+DENSE = 8
+"""A table with more columns than this is printed in smaller letters."""
+
+
 @dataclass(frozen=True)
 class Table:
     """Rows of cells under a head.
@@ -59,9 +63,10 @@ class Table:
             for kind, text in (("note", self.note), ("warning", self.warning))
             if text
         )
+        kind = ' class="dense"' if len(self.head) > DENSE else ""
         return (
-            f'<div class="scroll" tabindex="0"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
-            f"{told}"
+            f'<div class="scroll" tabindex="0"><table{kind}><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+            f"</div>{told}"
         )
 
     def _first(self, cell: Cell) -> str:
