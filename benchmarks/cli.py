@@ -372,18 +372,8 @@ def benchmark(
 def report(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a benchmark or of a run.")],
 ) -> None:
-    """Write the report of finished runs anew, and print its table."""
+    """Write the report of finished runs anew, with its figures, and print its tables."""
     with _plain_errors():
-        from benchmarks.page import write_page
-        from benchmarks.report import gather, print_table
-        from benchmarks.scores import PROFILE, gather_scores, print_scores
-        from benchmarks.scores_page import write_scores_page
+        from benchmarks.report import write_report
 
-        if (folder / PROFILE).exists():
-            profile = gather_scores(folder)
-            print_scores(profile, Console())
-            path = write_scores_page(profile, folder)
-        else:
-            path = write_page(folder)
-            print_table(gather(folder), Console())
-        print(f"report: {path}")
+        write_report(folder, Console())

@@ -22,9 +22,9 @@ from rich.progress import Progress
 
 import textgym
 from benchmarks.evaluation import evaluate
-from benchmarks.report import SETTINGS, gather, verdicts
+from benchmarks.report import PROFILE, gather, verdicts
+from benchmarks.report.tables import Table
 from benchmarks.results import run_folders
-from benchmarks.scores import markdown_table
 from benchmarks.throughput import env_speed, interleaved
 from textgym.simulator import Simulator
 from textgym.tasks.base import SPLITS
@@ -91,14 +91,14 @@ def training(folder: Path) -> str:
     Raises:
         ValueError: if a report or a finished run is missing or damaged.
     """
-    reports = [gather(settings.parent) for settings in sorted(folder.glob(f"*/{SETTINGS}"))]
+    reports = [gather(settings.parent) for settings in sorted(folder.glob(f"*/{PROFILE}"))]
     if not reports:
         raise ValueError(f"no reports below {folder}: make them with `textgym benchmark applications --out {folder}`")
-    policies = list(dict.fromkeys(row.policy for report in reports for row in report.rows))
+    policies = list(dict.fromkeys(row.policy for report in reports for row in report.problems[0].rows))
     head = ["task", *(f"{policy}, {measure}" for measure in ("clean", "gold") for policy in policies)]
     table, told = [], []
     for report in reports:
-        returns = {row.policy: row.returns for row in report.rows}
+        returns = {row.policy: row.returns for row in report.problems[0].rows}
         measured = [str(returns[policy][f"{name}_return"]) for name in ("clean", "gold") for policy in policies]
         table.append([report.title, *measured])
         told += [f"- {report.title}: {sentence}" for sentence in verdicts(report) if "gold" in sentence]
@@ -111,7 +111,7 @@ def training(folder: Path) -> str:
         minutes=median(minutes),
         longest=max(minutes),
     )
-    return about + markdown_table(head, table) + "\n" + "\n".join(told) + "\n"
+    return about + Table(head, table).markdown() + "\n" + "\n".join(told) + "\n"
 
 
 def speeds(env_id: str, *, rows: int, seconds: float, repeats: int) -> list[str]:
@@ -162,11 +162,11 @@ def main(
     env_ids = textgym.env_ids()
     with Progress() as progress:
         made = [describe(env_id) for env_id in progress.track(env_ids, description="describing")]
-        page = MADE.format(texts=TEXTS) + markdown_table(
-            ["id", "tokens", "context", "budget", "train / validation / test", "swept", "default signals",
-             "random, clean", "random, gold", "reference, clean", "reference, gold"],
-            made,
-        )  # fmt: skip
+        columns = [
+            "id", "tokens", "context", "budget", "train / validation / test", "swept", "default signals",
+            "random, clean", "random, gold", "reference, clean", "reference, gold",
+        ]  # fmt: skip
+        page = MADE.format(texts=TEXTS) + Table(columns, made).markdown()
         if trained is not None:
             page += training(trained)
         if speed:
@@ -176,7 +176,7 @@ def main(
             ]
             machine = f"a machine with {os.cpu_count()} ({platform.machine()}, Python {platform.python_version()})"
             page += FAST.format(rows=ROWS, repeats=repeats, machine=machine)
-            page += markdown_table(["id", "easy", "medium", "hard"], fast) + mask_cost(rows=ROWS, repeats=repeats)
+            page += Table(["id", "easy", "medium", "hard"], fast).markdown() + mask_cost(rows=ROWS, repeats=repeats)
     out.write_text(page, encoding="utf-8")
     print(out)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from benchmarks.statistics import Interval, percentile_interval, shares
+from benchmarks.statistics import Interval, drawn_shares, percentile_interval
 from textgym.types import BoolArray, FloatArray
 
 RESAMPLES = 2000
@@ -160,11 +160,11 @@ def _resampled_means(
     values: FloatArray, counted: FloatArray, members: FloatArray, resamples: int, generator: np.random.Generator
 ) -> FloatArray:
     """Returns the means of the groups, (B, G), over seeds drawn again for all and prompts drawn again within each."""
-    seeds = shares(len(values), resamples, generator)  # (B, S)
+    seeds = drawn_shares(len(values), resamples, generator)  # (B, S)
     above, below = seeds @ (values * counted), seeds @ counted  # (B, P)
     means = []
     for own in members > 0:
-        drawn = shares(int(own.sum()), resamples, generator)  # (B, n)
+        drawn = drawn_shares(int(own.sum()), resamples, generator)  # (B, n)
         means.append(_means((above[:, own] * drawn).sum(axis=1), (below[:, own] * drawn).sum(axis=1)))
     return np.stack(means, axis=1)
 

@@ -37,6 +37,7 @@ from benchmarks.credit import Estimator, credit
 from benchmarks.evaluation import Evaluation, make_env
 from benchmarks.results import RunFolder
 from benchmarks.titles import TITLES as TITLES
+from benchmarks.voices import voices
 from textgym.dataset.comparisons import best_texts, compare_scores
 from textgym.dataset.feedback_dataset import FeedbackDataset
 from textgym.dataset.records import Record
@@ -242,7 +243,9 @@ def score_samples(
     estimator: Estimator | None = None,
     **env_kwargs: Any,
 ) -> list[dict[str, Any]]:
-    """Returns texts spread evenly over an evaluation with what each token earned, as the report reads them.
+    """Returns texts spread evenly over an evaluation with what each token earned, and who said what about the whole.
+
+    They are as the report reads them; see `benchmarks.report.records.ScoredText`.
 
     Args:
         evaluation: the texts.
@@ -256,17 +259,18 @@ def score_samples(
     found = attribute(
         [texts.tokens[i] for i in chosen], chosen, evaluation.env_id, split=evaluation.split, **env_kwargs
     )
+    told = voices(evaluation, chosen, **env_kwargs)
     spelled = make_env(evaluation.env_id, num_rows=1, split=evaluation.split, **env_kwargs).simulator.vocabulary.tokens
-    told = None
+    given = None
     if policy is not None and estimator is not None:
-        told = credit(policy, evaluation, estimator, **env_kwargs)
+        given = credit(policy, evaluation, estimator, **env_kwargs)
     samples = []
-    for i, one in zip(chosen, found, strict=True):
+    for i, one, said in zip(chosen, found, told, strict=True):
         pieces = [spelled[token] for token in one.tokens]
         gap = "" if "".join(pieces) == evaluation.written[i] else " "
         credited = {}
-        if told is not None:
-            body, end = np.split(told[i], [len(one.tokens)])
+        if given is not None:
+            body, end = np.split(given[i], [len(one.tokens)])
             credited = {"credited": body.tolist(), "credited_end": end.tolist(), "estimator": str(estimator)}
         samples.append(
             {
@@ -279,6 +283,8 @@ def score_samples(
                 "empty": one.empty,
                 "clean_return": float(texts.clean_return[i]),
                 "gold_return": float(texts.gold_return[i]),
+                "observed_return": float(texts.observed_return[i]),
+                "voices": said,
                 **credited,
             }
         )

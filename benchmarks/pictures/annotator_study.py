@@ -76,12 +76,18 @@ def annotator_response(study: AnnotatorStudy) -> Response:
     return Response.of([study.quality[part] for part in parts], [study.readings[part].ravel() for part in parts])
 
 
-def in_words(study: AnnotatorStudy, text: int, vocabulary: Vocabulary) -> dict[str, str]:
-    """Returns what was said about a text beside its readings, the first reading's where there are several."""
+def in_words(said: Mapping[str, np.ndarray[Any, Any]], text: int, vocabulary: Vocabulary) -> dict[str, str]:
+    """Returns what was said about a text beside its readings, the first reading's where there are several.
+
+    Args:
+        said: what was said, arrays whose first axis is the text.
+        text: the number of the text.
+        vocabulary: in which tokens are spelled.
+    """
     told = {}
-    for name, values in study.said.items():
+    for name, values in said.items():
         stem, value = name.removesuffix("_ids"), values[text]
-        lengths = study.said.get(f"{stem}_lengths")
+        lengths = said.get(f"{stem}_lengths")
         if name.endswith("_lengths") or np.all(value == -1) or (name == "annotator" and not values.any()):
             continue
         if lengths is not None:

@@ -117,7 +117,7 @@ def _examples(study: AnnotatorStudy, vocabulary: Vocabulary) -> list[str]:
     lines = []
     for text in order[[len(order) // 8, len(order) // 2, -1 - len(order) // 20]]:
         lines.append(f"quality {study.quality[text]:.2f}, answer {study.readings[text, 0]:.2f}")
-        said = in_words(study, int(text), vocabulary)
+        said = in_words(study.said, int(text), vocabulary)
         short = [f"{field} {value}" for field, value in said.items() if len(value) <= 12]
         told = {"text": study.texts[text], **{field: value for field, value in said.items() if len(value) > 12}}
         indented = [f"{field}: {value}" for field, value in told.items()] + ([", ".join(short)] if short else [])

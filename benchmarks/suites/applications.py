@@ -16,12 +16,9 @@ from rich.console import Console
 
 from benchmarks.evaluation import evaluate, make_env
 from benchmarks.learners import TITLES
-from benchmarks.page import write_page
-from benchmarks.report import SETTINGS
+from benchmarks.report import PROFILE, write_report
 from benchmarks.results import RunFolder, write_json
 from benchmarks.runner import Run, Tell, execute
-from benchmarks.scores import PROFILE, gather_scores, print_scores
-from benchmarks.scores_page import write_scores_page
 from benchmarks.suites import docstring
 
 TASKS = {
@@ -137,11 +134,9 @@ def run(folder: str | Path, *, settings: Settings, jobs: int, console: Console) 
     for task in settings.tasks:
         if (folder / task).exists() and f"{task}/{docstring.WARM_START}" not in failed:
             about = {"title": task, "introduction": f"{task}: {TASKS[task]}.", "baseline": order[0], "order": order}
-            write_json(folder / task / SETTINGS, about)
-            write_page(folder / task)
-    profile = gather_scores(folder)
-    print_scores(profile, console)
-    console.print(f"report: {write_scores_page(profile, folder)}", soft_wrap=True, highlight=False)
+            write_json(folder / task / PROFILE, about)
+            write_report(folder / task)
+    write_report(folder, console)
     return failed
 
 

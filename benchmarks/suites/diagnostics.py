@@ -17,10 +17,9 @@ from rich.console import Console
 
 from benchmarks.evaluation import Evaluation, evaluate, make_env
 from benchmarks.learners import TITLES, train
+from benchmarks.report import PROFILE, write_report
 from benchmarks.results import RunFolder, write_json
 from benchmarks.runner import Run, Tell, execute
-from benchmarks.scores import PROFILE, gather_scores, print_scores
-from benchmarks.scores_page import write_scores_page
 from textgym.tasks.base import Task
 
 
@@ -132,9 +131,7 @@ def run(folder: str | Path, *, settings: Settings, jobs: int, console: Console) 
         },
     )
     failed = execute(plan(settings), folder, jobs=jobs, console=console, title="diagnostics")
-    profile = gather_scores(folder)
-    print_scores(profile, console)
-    console.print(f"report: {write_scores_page(profile, folder)}", soft_wrap=True, highlight=False)
+    write_report(folder, console)
     return failed
 
 

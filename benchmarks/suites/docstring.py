@@ -20,8 +20,7 @@ from agents.supervised import warm_start
 from benchmarks.credit import Estimator
 from benchmarks.evaluation import Evaluation, evaluate, make_env
 from benchmarks.learners import MODEL, TITLES, make_policy, score_samples, train
-from benchmarks.page import write_page
-from benchmarks.report import SETTINGS, gather, print_table
+from benchmarks.report import PROFILE, write_report
 from benchmarks.results import RunFolder, collect, write_json
 from benchmarks.runner import Run, Tell, execute
 
@@ -113,7 +112,7 @@ def run(folder: str | Path, *, settings: Settings, jobs: int, console: Console) 
     }
     learners = [TITLES[name] for name in settings.learners]
     write_json(
-        folder / SETTINGS,
+        folder / PROFILE,
         {
             "title": "Learning to write docstrings from noisy feedback",
             "introduction": "A small transformer reads the signature of a function of Python's standard library and "
@@ -147,8 +146,7 @@ def run(folder: str | Path, *, settings: Settings, jobs: int, console: Console) 
     runs.append(Run(RANDOM, run_random, {**shared, "policy": "Random", "seed": 0}, weight=0.05))
     failed = execute(runs, folder, jobs=jobs, console=console, title="learning")
     collect(folder)
-    print_table(gather(folder), console)
-    console.print(f"report: {write_page(folder)}", soft_wrap=True, highlight=False)
+    write_report(folder, console)
     console.print(f"TensorBoard: tensorboard --logdir {folder}", soft_wrap=True, highlight=False)
     return failed
 

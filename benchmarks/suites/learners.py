@@ -22,13 +22,10 @@ from benchmarks.credit import Estimator
 from benchmarks.efficiency import tokens_needed
 from benchmarks.evaluation import Evaluation, evaluate, make_env
 from benchmarks.learners import LEARNERS, MODEL, TITLES, make_policy, score_samples, train
-from benchmarks.page import write_page
 from benchmarks.policies import Policy
-from benchmarks.report import SETTINGS
+from benchmarks.report import PROFILE, write_report
 from benchmarks.results import RunFolder, write_json
 from benchmarks.runner import Run, Tell, execute
-from benchmarks.scores import PROFILE, gather_scores, print_scores
-from benchmarks.scores_page import write_scores_page
 from benchmarks.suites import docstring
 
 RANDOM, WARM_START = "Random", "Warm start"
@@ -195,8 +192,8 @@ def report(folder: str | Path, settings: Settings, console: Console) -> None:
         title = f"{one.task}: {one.question}"
         about = {"title": title, "introduction": "", "baseline": one.baseline, "order": [*untrained, *learners]}
         if any(run.finished for run in map(RunFolder, (folder / one.task).glob("*"))):
-            write_json(folder / one.task / SETTINGS, about)
-            write_page(folder / one.task)
+            write_json(folder / one.task / PROFILE, about)
+            write_report(folder / one.task)
     write_json(
         folder / PROFILE,
         {
@@ -212,9 +209,7 @@ def report(folder: str | Path, settings: Settings, console: Console) -> None:
             "predicted": {},
         },
     )
-    profile = gather_scores(folder)
-    print_scores(profile, console)
-    console.print(f"report: {write_scores_page(profile, folder)}", soft_wrap=True, highlight=False)
+    write_report(folder, console)
 
 
 def _shared(one: Problem, settings: Settings) -> dict[str, Any]:

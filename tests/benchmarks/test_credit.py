@@ -15,9 +15,9 @@ from benchmarks.credit import Estimator, credit
 from benchmarks.evaluation import evaluate, make_env
 from benchmarks.learners import LEARNERS, make_policy, score_samples
 from benchmarks.replay import replay
-from benchmarks.report import Sample, ScoredText
+from benchmarks.report.records import Problem, Report, Sample, ScoredText
+from benchmarks.report.texts_section import texts_section
 from benchmarks.statistics import correlation
-from benchmarks.texts_section import texts_section
 
 COPY, CHAIN = "textgym/Copy-v0", "textgym/Chain-v0"
 SMALL = {"model_type": "gpt2", "n_layer": 1, "n_embd": 16, "n_head": 2, "tie_word_embeddings": False}
@@ -140,7 +140,14 @@ def test_the_page_shows_both_lines_and_does_without_the_second() -> None:
     new = ScoredText(
         policy="PPO", gold_return=1.0, credited=[-2.0, 0.5], credited_end=[0.25], estimator="GAE, lambda 1", **text
     )
-    before, after = texts_section([Sample("p", "r", [old])]), texts_section([Sample("p", "r", [new])])
+
+    def page_of(text: ScoredText) -> str:
+        problem = Problem("Copy", samples=[Sample("p", "r", [text])])
+        section = texts_section(Report("title", "", [text.policy], [problem]))
+        assert section is not None
+        return section.html()
+
+    before, after = page_of(old), page_of(new)
     assert "credited" not in before
     assert 'class="down" style="--v:100%" title="credited \N{MINUS SIGN}2">a</s>' in after
     assert "credit by GAE, lambda 1: correlation \N{MINUS SIGN}1.00, end token +0.25" in after

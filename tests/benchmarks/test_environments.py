@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks.environments import PAGE, describe, mask_cost, speeds, training
-from benchmarks.report import MEASURES, SETTINGS
+from benchmarks.report import PROFILE
+from benchmarks.report.records import MEASURES
+from benchmarks.report.tables import Table
 from benchmarks.results import RunFolder, write_json
-from benchmarks.scores import markdown_table
 from textgym.registration import ENVIRONMENTS
 
 
@@ -37,7 +38,7 @@ def test_what_training_brought(tmp_path: Path) -> None:
         for seed in (0, 1):
             finished(tmp_path / task / f"ppo-{seed}", "PPO", seed, 0.5 + gains, tokens=2048)
         about = {"title": task, "introduction": "", "baseline": "Warm start", "order": ["Warm start", "PPO"]}
-        write_json(tmp_path / task / SETTINGS, about)
+        write_json(tmp_path / task / PROFILE, about)
     section = training(tmp_path)
     assert "2,048 tokens for each of 2 seeds" in section
     assert "a median of 2.0 minutes and 2.5 at most" in section
@@ -63,7 +64,7 @@ def test_what_masks_cost_in_memory() -> None:
 
 
 def test_a_table_in_markdown() -> None:
-    assert markdown_table(["a", "b"], [["1", "2"]]) == "| a | b |\n| --- | --- |\n| 1 | 2 |\n"
+    assert Table(["a", "b"], [["1", "2"]]).markdown() == "| a | b |\n| --- | --- |\n| 1 | 2 |\n"
 
 
 def test_the_committed_page_has_every_environment() -> None:

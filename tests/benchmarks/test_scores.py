@@ -14,13 +14,15 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from benchmarks.cli import app
-from benchmarks.profile_charts import RADAR_HEIGHT, RADAR_WIDTH, RADIUS, bars, front_chart, radar
+from benchmarks.report import PROFILE, gather, verdicts, write_report
+from benchmarks.report.page import render, sections_of
+from benchmarks.report.records import Report
+from benchmarks.report.scores_charts import RADAR_HEIGHT, RADAR_WIDTH, RADIUS, bars, front_chart, radar
+from benchmarks.report.scores_sections import aggregate_table, improvement_table, scores_table
 from benchmarks.results import RunFolder, write_json
-from benchmarks.scores import PROFILE, gather_scores, markdown, print_scores, verdicts
-from benchmarks.scores_page import render, write_scores_page
 from benchmarks.statistics import Interval
 from benchmarks.suites.diagnostics import DIAGNOSTICS, Settings, plan, predictions, quick
-from tests.benchmarks.test_report import Balance
+from tests.benchmarks.test_report import assert_whole
 
 COPY, HACKING, TRADEOFF = "textgym/Copy-v0", "textgym/Hacking-v0", "textgym/Tradeoff-v0"
 
@@ -61,44 +63,70 @@ def suite(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def page_of(report: Report) -> str:
+    return render(report, sections_of(report))
+
+
 def test_scores_are_gathered_by_problem_and_policy(suite: Path) -> None:
-    profile = gather_scores(suite)
-    assert profile.policies == ["PPO", "REINFORCE"]
-    copy, hacking, tradeoff = profile.problems
+    report = gather(suite)
+    assert report.policies == ["PPO", "REINFORCE"]
+    copy, hacking, tradeoff = report.problems
     assert (copy.name, copy.swept, copy.predicted_gold, hacking.predicted_gold) == ("Copy", "length 3", None, 0.5)
     assert copy.interval("PPO").estimate == pytest.approx(0.93)
     assert 0.90 <= copy.interval("PPO").low < 0.93 < copy.interval("PPO").high <= 0.96
     assert tradeoff.scores["PPO"].tolist() == [0.9]  # a run that is not scored only adds a point
     assert sorted(tradeoff.reached["PPO"]) == [[0.1, 0.9], [0.6, 0.7]]
-    assert profile.overall["PPO"].estimate == pytest.approx(0.93)  # of what can be learnt, without a fourth at each end
     (curve,) = hacking.curves["gold_return"]
     assert curve.seeds.shape == (4, 2)
-    assert verdicts(profile) == [f"PPO does not master Copy: {copy.interval('PPO')} of the way to the optimum"]
+    assert verdicts(report) == [f"PPO does not master Copy: {copy.interval('PPO')} of the way to the optimum"]
+    assert {policy: scores.shape for policy, scores in report.covering().items()} == {
+        "PPO": (4, 1),
+        "REINFORCE": (4, 1),
+    }
 
 
 def test_the_table_says_the_same_in_markdown_and_in_the_terminal(suite: Path) -> None:
-    profile = gather_scores(suite)
-    lines = markdown(profile).splitlines()
+    table = scores_table(gather(suite))
+    lines = table.markdown().splitlines()
     assert lines[0] == "| problem | swept | optimum | random | PPO | REINFORCE |"
     assert lines[3].startswith("| Hacking * | length 3 | 1.000 | 0.1 | 0.600 [0.600, 0.600] |  |")
-    assert lines[-1].startswith("| interquartile mean, without * |")
     console = Console(width=140, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
-    print_scores(profile, console)
-    assert "0.600 [0.600, 0.600]" in console.export_text()
+    console.print(table.printed())
+    assert "[0.600, 0.600]" in console.export_text()
+    assert "Only 1 training seed:" in table.warning  # that of Tradeoff
+
+
+def test_over_two_problems_scores_are_aggregated(suite: Path) -> None:
+    for seed in range(4):
+        finished(suite, "textgym/Lock-v0", "PPO", seed, 0.5)
+        finished(suite, "textgym/Lock-v0", "REINFORCE", seed, 0.7)
+    report = gather(suite)
+    table = aggregate_table(report)
+    assert table.head == ["policy", "seeds", "interquartile mean", "median", "mean", "optimality gap"]
+    ppo, _ = table.rows
+    assert ppo[:2] == ["PPO", "4 (few)"]
+    assert [cell.estimate for cell in ppo[2:] if isinstance(cell, Interval)] == pytest.approx(
+        [(0.5 + 0.5 + 0.90 + 0.92) / 4, (0.5 + 0.93) / 2, (0.5 + 0.93) / 2, (0.5 + 0.07) / 2]
+    )
+    improvement = improvement_table(report)
+    assert improvement.head == ["probability that", "beats PPO"]
+    assert improvement.rows == [["REINFORCE", Interval(1.0, 1.0, 1.0)]]
+    assert scores_table(report).rows[-1][0] == "interquartile mean, without *"
+    page = page_of(report)
+    for heading in ("In short", "Profile", "Scores", "Over all problems", "While learning"):
+        assert f"<h2>{heading}</h2>" in page
+    assert "Sample efficiency" in page
+    assert "Only 4 training seeds" in page
 
 
 def test_the_page_is_whole_and_needs_nothing_else(suite: Path) -> None:
-    path = write_scores_page(gather_scores(suite), suite)
+    path = write_report(suite)
     page = path.read_text()
-    for outside in ("http:", "https:", "src=", "<script", "@import", "url("):
-        assert outside not in page
-    check = Balance()
-    check.feed(page)
-    assert not check.open
-    assert page.count("<svg") == 1 + 1 + 1 + 2 * 2 + 1  # radar, bars, Copy, two measures of the others, the front
+    assert_whole(path)
     assert "In theory: it falls." in page
     assert "A &amp; B" in page
-    assert (suite / "scores.md").read_text() == markdown(gather_scores(suite))
+    assert scores_table(gather(suite)).markdown() in (suite / "scores.md").read_text()
+    assert r"\begin{tabular}{lrrrrr}" in (suite / "scores.tex").read_text()
     told = CliRunner().invoke(app, ["report", str(suite)])
     assert told.exit_code == 0
     assert "Hacking *" in told.output
@@ -108,52 +136,52 @@ def test_other_prompts_and_nothing_at_all_are_refused(suite: Path, tmp_path: Pat
     folder = RunFolder(suite / "other")
     folder.start({**RunFolder(suite / "Copy-PPO-0-None").config(), "fingerprint": "other"})
     folder.finish({"score": 1.0, "gold": 1.0})
-    with pytest.raises(ValueError, match="on different prompts can't be compared"):
-        gather_scores(suite)
+    with pytest.raises(ValueError, match="runs of textgym/Copy-v0 on different corpora can't be compared"):
+        gather(suite)
     (tmp_path / "empty").mkdir()
     write_json(tmp_path / "empty" / PROFILE, {"questions": {}})
     with pytest.raises(ValueError, match="no finished run below"):
-        gather_scores(tmp_path / "empty")
+        gather(tmp_path / "empty")
 
 
 def test_a_page_without_failures_or_without_anything_to_learn(suite: Path) -> None:
-    profile = gather_scores(suite)
-    learnt = replace(profile, problems=profile.problems[:1])
-    assert "Where the feedback misleads" not in render(learnt)
-    assert "While learning" not in render(replace(profile, problems=profile.problems[1:]))
-    good = replace(profile.problems[0], scores={"PPO": np.ones(3)})
-    assert "Every learner masters every problem" in render(replace(profile, problems=[good]))
+    report = gather(suite)
+    assert "Where the feedback misleads" not in page_of(replace(report, problems=report.problems[:1]))
+    assert "While learning" not in page_of(replace(report, problems=report.problems[1:]))
+    good = replace(report.problems[0], scores={"PPO": np.ones(3)})
+    assert "Every learner masters every problem" in page_of(replace(report, problems=[good]))
 
 
 def test_with_a_baseline_learners_are_compared_with_it(suite: Path) -> None:
-    profile = replace(gather_scores(suite), baseline="PPO")
-    assert verdicts(profile) == ["REINFORCE ends above the ppo on 1 of 1."]
-    assert verdicts(replace(profile, baseline="REINFORCE")) == ["PPO ends above the reinforce on 0 of 1, not on Copy."]
+    report = replace(gather(suite), baseline="PPO")
+    assert verdicts(report) == ["REINFORCE ends above the ppo on 1 of 1."]
+    assert verdicts(replace(report, baseline="REINFORCE")) == ["PPO ends above the reinforce on 0 of 1, not on Copy."]
 
 
 def test_a_radar_puts_scores_where_the_rings_say() -> None:
-    chart = radar(["a", "b", "c", "d"], {"PPO": [0.5, 1.0, None, 2.0]}, {"PPO": "s0"}, title="x < y")
+    chart = radar(["a", "b", "c", "d"], {"PPO": [0.5, 1.0, None, 2.0]}, {"PPO": "s0"}, title="x < y").svg()
     middle = RADAR_WIDTH / 2, RADAR_HEIGHT / 2
     expected = [(middle[0], middle[1] - RADIUS / 2), (middle[0] + RADIUS, middle[1]), (middle[0] - RADIUS, middle[1])]
-    found = re.findall(r'<circle class="dot s0" cx="([\d.]+)" cy="([\d.]+)"', chart)
+    found = re.findall(r'<circle class="dot s0" cx="([\d.]+)" cy="([\d.]+)" r="3"', chart)
     np.testing.assert_allclose(np.array(found, float), expected, atol=0.06)
     assert 'aria-label="x &lt; y"' in chart
 
 
 def test_bars_and_fronts_put_values_where_the_axes_say() -> None:
-    chart = bars({"a": {"B": Interval(0.5, 0.25, 1.5)}}, {"B": "s1"}, title="bars")
+    chart = bars({"a": {"B": Interval(0.5, 0.25, 1.5)}}, {"B": "s1"}, title="bars").svg()
     (width,) = re.findall(r'<rect class="bar s1"[^>]* width="([\d.]+)"', chart)
-    low, high = re.findall(r'class="whisker" d="M([\d.]+) [\d.]+H([\d.]+)"', chart)[0]
+    low, high = re.findall(r'class="whisker" d="M([\d.]+) [\d.]+L([\d.]+)', chart)[0]
     assert float(high) - float(low) == pytest.approx(1.5 * float(width), abs=0.2)  # from 0.25 to the rim
-    drawn = front_chart([[0, 1], [1, 0]], {"B": [[0.0, 1.0]]}, {"B": "s1"})
+    drawn = front_chart([[0, 1], [1, 0]], {"B": [[0.0, 1.0]]}, {"B": "s1"}).svg()
     corner = re.findall(r'class="corner" cx="([\d.]+)" cy="([\d.]+)"', drawn)[0]
-    assert re.findall(r'class="dot s1" cx="([\d.]+)" cy="([\d.]+)"', drawn) == [corner]
+    assert re.findall(r'class="dot s1" cx="([\d.]+)" cy="([\d.]+)"', drawn)[0] == corner
 
 
-def test_the_baseline_is_grey_and_learners_have_the_hues_of_their_curves(suite: Path) -> None:
-    profile = gather_scores(suite)
-    assert profile.colours == {"PPO": "s0", "REINFORCE": "s1"}
-    assert replace(profile, baseline="PPO").colours == {"PPO": "plain", "REINFORCE": "s0"}
+def test_the_baseline_and_random_tokens_are_grey_and_learners_have_hues_everywhere(suite: Path) -> None:
+    report = gather(suite)
+    assert report.colours == {"PPO": "s0", "REINFORCE": "s1"}
+    assert replace(report, baseline="PPO").colours == {"PPO": "plain", "REINFORCE": "s0"}
+    assert replace(report, policies=["Random", "PPO"]).colours == {"Random": "plain", "PPO": "s0"}
 
 
 def test_the_plan_covers_every_diagnostic_with_every_learner_that_fits() -> None:

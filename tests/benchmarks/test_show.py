@@ -12,15 +12,15 @@ from matplotlib.image import imread
 from typer.testing import CliRunner
 
 import textgym
-from benchmarks.charts import response_chart
 from benchmarks.cli import app
-from benchmarks.feedback_section import feedback_section
 from benchmarks.pictures.annotator_study import alike, annotator_response, in_words, study_annotators
 from benchmarks.pictures.examples import example_spec, is_external
 from benchmarks.pictures.noise_study import DRAWS, SPOKEN, TOKENS, noise_response, study_noise
 from benchmarks.pictures.response import Response
 from benchmarks.pictures.responses import NOISE, responses, shared_responses
 from benchmarks.pictures.show import show_annotator, show_noise
+from benchmarks.report.feedback_section import feedback_section, response_figure
+from benchmarks.report.records import Report
 from textgym.noise.presets import PRESETS, SEVERITIES
 from textgym.registration import build
 from textgym.simulator import Simulator
@@ -120,7 +120,7 @@ def test_answers_stand_beside_the_quality_that_they_are_about() -> None:
     prompts = made.prompt_set
     reference = prompts.reference_ids[study.samples[best], : prompts.reference_lengths[study.samples[best]]]
     assert study.texts[best] == made.vocabulary.decode(reference.tolist())
-    told = in_words(study, best, made.vocabulary)
+    told = in_words(study.said, best, made.vocabulary)
     assert told["level"] == "5"
 
 
@@ -129,7 +129,7 @@ def test_words_and_tokens_are_told_as_words() -> None:
     study = study_annotators(made, texts=1)["preference:rouge_l"]
     length = study.said["opponent_lengths"][3]
     opponent = made.vocabulary.decode(study.said["opponent_ids"][3, :length].tolist())
-    assert in_words(study, 3, made.vocabulary)["opponent"] == opponent != ""
+    assert in_words(study.said, 3, made.vocabulary)["opponent"] == opponent != ""
 
 
 def test_a_response_by_hand() -> None:
@@ -142,12 +142,12 @@ def test_a_response_by_hand() -> None:
 
 def test_a_response_is_drawn_where_the_axes_say() -> None:
     values = np.array([0.0, 1.0])
-    chart = response_chart(Response(values, values, values, values), title="x < y", across="truth")
-    line = "M34.0 216.0L348.0 10.0"
+    chart = response_figure("x < y", Response(values, values, values, values)).drawing.svg()
+    line = "M42.0 230.0L282.0 24.0"
     assert f'<path class="mean s0" d="{line}"/>' in chart
     assert f'<path class="agree" d="{line}"/>' in chart
-    assert f'<path class="band s0" d="{line}L348.0 10.0L34.0 216.0Z"/>' in chart
-    assert 'aria-label="x &lt; y"' in chart
+    assert f'<path class="band s0" d="{line}L282.0 24.0L42.0 230.0Z"/>' in chart
+    assert 'aria-label="x &lt; y: answer against noiseless value"' in chart
 
 
 def test_the_report_has_the_environments_annotators_and_its_noise() -> None:
@@ -155,8 +155,9 @@ def test_the_report_has_the_environments_annotators_and_its_noise() -> None:
     assert list(found) == ["rating:rouge_l", NOISE]
     assert found[NOISE].truth[-1] == pytest.approx(1.45)  # the weights' sum: 1, 0.25 and 0.2
     assert found["rating:rouge_l"].mean[-1] == 1.0
-    section = feedback_section(found)
-    assert section.count("<svg") == 2
+    section = feedback_section(Report("", "", [], [], responses=found))
+    assert section is not None
+    assert section.html().count("<svg") == 2
     judge = {**example_spec("annotators", "chat_judge"), "on_error": "raise"}
     assert list(responses("textgym/Docstring-v0", feedback=[judge, "fluency"])) == [NOISE]
 
@@ -229,9 +230,9 @@ def test_a_token_is_told_as_it_reads() -> None:
     study = study_annotators(made, texts=1)["demonstration:token_match"]
     vocabulary, prompts = made.vocabulary, made.prompt_set
     first = int(np.flatnonzero(study.samples == 0)[0])
-    assert in_words(study, first, vocabulary)["token"] == vocabulary.decode(prompts.reference_ids[0, :1].tolist())
+    assert in_words(study.said, first, vocabulary)["token"] == vocabulary.decode(prompts.reference_ids[0, :1].tolist())
     ended = int(np.flatnonzero(study.said["token"][:, 0] == vocabulary.end_id)[0])
-    assert in_words(study, ended, vocabulary)["token"] == vocabulary.tokens[vocabulary.end_id]
+    assert in_words(study.said, ended, vocabulary)["token"] == vocabulary.tokens[vocabulary.end_id]
 
 
 def test_texts_of_equal_quality_stay_together() -> None:

@@ -1,0 +1,88 @@
+"""Sections that a suite gives as data, in its folder's `profile.json`: tables, and charts of lines with bands.
+
+    "sections": [{
+        "title": "How much a corrector closes of the gap",
+        "note": "what a reader must know",
+        "tables": [{"title": "...", "head": ["noise", "dawid_skene"], "rows": [["flip", [0.82, 0.77, 0.88]]]}],
+        "charts": [{"title": "...", "caption": "...", "across": "square root of KL", "up": "return",
+                    "lines": [{"name": "gold", "policy": "PPO", "x": [...], "y": [...], "low": [...], "high": [...]}]}]
+    }]
+
+A cell is words, a number, null, or an estimate with the ends of its interval, [estimate, low, high]. A line takes the
+colour of its `policy`, or else the next one; `low` and `high` may be missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from benchmarks.report.lines import Line, line_figure
+from benchmarks.report.palette import hue
+from benchmarks.report.records import Report
+from benchmarks.report.section import Figure, Markup, Panels, Section, file_name, note
+from benchmarks.report.tables import Cell, Table
+from benchmarks.statistics import Interval
+
+
+def extra_sections(report: Report) -> list[Section]:
+    """Returns the sections that the suite gives.
+
+    Raises:
+        ValueError: if a part lacks something, or has something unknown; the message names it.
+    """
+    found = []
+    for given in report.extras:
+        _check(given, "a section", needed={"title"}, allowed={"note", "tables", "charts"})
+        parts: list[Table | Panels | Markup] = [_table(one) for one in given.get("tables", [])]
+        charts = [_figure(one, report.colours) for one in given.get("charts", [])]
+        parts += [Panels(charts)] if charts else []
+        parts += [note(given["note"])] if given.get("note") else []
+        found.append(Section(given["title"], parts))
+    return found
+
+
+def _table(given: Mapping[str, Any]) -> Table:
+    _check(given, "a table", needed={"head", "rows"}, allowed={"title", "note", "warning"})
+    rows = [[_cell(cell) for cell in row] for row in given["rows"]]
+    return Table(**{**given, "rows": rows})
+
+
+def _cell(cell: Any) -> Cell:
+    if isinstance(cell, list):
+        if len(cell) != 3:
+            raise ValueError(f"a cell with an interval must be [estimate, low, high], got {cell}")
+        return Interval(*map(float, cell))
+    return float(cell) if isinstance(cell, int) else cell
+
+
+def _figure(given: Mapping[str, Any], colours: Mapping[str, str]) -> Figure:
+    _check(given, "a chart", needed={"title", "across", "up", "lines"}, allowed={"caption"})
+    lines = [_line(one, colours, number) for number, one in enumerate(given["lines"])]
+    return line_figure(
+        lines,
+        name=file_name(given["title"]),
+        title=given["title"],
+        caption=given.get("caption", ""),
+        across=given["across"],
+        up=given["up"],
+    )
+
+
+def _line(given: Mapping[str, Any], colours: Mapping[str, str], number: int) -> Line:
+    _check(given, "a line", needed={"name", "x", "y"}, allowed={"policy", "low", "high"})
+    arrays = {part: np.array(given[part], np.float64) for part in ("x", "y", "low", "high") if part in given}
+    if len({len(values) for values in arrays.values()}) > 1:
+        sizes = ", ".join(f"{part} {len(values)}" for part, values in arrays.items())
+        raise ValueError(f"the line {given['name']!r} needs as many of each coordinate, got {sizes}")
+    colour = colours.get(given.get("policy", ""), hue(number))
+    return Line(given["name"], colour, arrays["x"], arrays["y"], arrays.get("low"), arrays.get("high"))
+
+
+def _check(given: Mapping[str, Any], what: str, *, needed: set[str], allowed: set[str]) -> None:
+    missing, unknown = needed - given.keys(), given.keys() - needed - allowed
+    if missing or unknown:
+        lacks = f"lacks {', '.join(sorted(missing))}" if missing else f"has an unknown {', '.join(sorted(unknown))}"
+        raise ValueError(f"{what} of profile.json {lacks}; it takes {', '.join(sorted(needed | allowed))}")
