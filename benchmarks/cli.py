@@ -10,7 +10,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
-from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,8 +19,12 @@ try:
     import typer
     from rich.console import Console
     from rich.table import Table
+
+    from benchmarks.suite import chosen, load_suite, run_suite, suite_names
 except ModuleNotFoundError as error:
     sys.exit(NEEDS_EXTRA.format(error.name))
+
+SUITES = suite_names()
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -38,14 +41,6 @@ class Algorithm(StrEnum):
     ppo = "ppo"
     maskable_ppo = "maskable_ppo"
     reinforce = "reinforce"
-
-
-class Suite(StrEnum):
-    """What `benchmark` can run."""
-
-    docstring = "docstring"
-    diagnostics = "diagnostics"
-    applications = "applications"
 
 
 class Drawn(StrEnum):
@@ -298,21 +293,28 @@ def _policy(name: str, env_id: str) -> Any:
     return make_policy(env_id, found[0])
 
 
-@app.command()
+@app.command(
+    help="Run an experiment and write its report; what is finished is not run again.\n\n"
+    + "\n\n".join(f"{name}: {line}" for name, line in SUITES.items())
+)
 def benchmark(
-    suite: Annotated[Suite, typer.Argument(help="The experiment.")],
+    suite: Annotated[str, typer.Argument(metavar="SUITE", help=f"The experiment: {', '.join(SUITES)}.")],
+    algorithms: Annotated[str, typer.Option(metavar="NAMES", help="Learners, with commas; default the suite's.")] = "",
+    seeds: Annotated[int | None, typer.Option(min=1, help="How many training seeds; default the suite's.")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="A tiny variant that only shows that all parts work.")] = False,
     jobs: Annotated[int, typer.Option(min=1, help="How many runs go on at a time.")] = 2,
     out: Annotated[Path | None, typer.Option(help="The folder for results; default runs/SUITE.")] = None,
 ) -> None:
-    """Run an experiment and write its report; what is finished is not run again."""
     with _plain_errors():
-        experiment = import_module(f"benchmarks.suites.{suite.value}")
+        experiment = load_suite(suite)
+        from benchmarks.processes import Processes
+
         settings = experiment.Settings()
         if quick:
             settings = experiment.quick(settings)
-        folder = out or Path("runs") / (suite.value + ("-quick" if quick else ""))
-        failed = experiment.run(folder, settings=settings, jobs=jobs, console=Console())
+        settings = chosen(settings, algorithms=[name for name in algorithms.split(",") if name], seeds=seeds)
+        folder = out or Path("runs") / (suite + ("-quick" if quick else ""))
+        failed = run_suite(suite, folder, settings=settings, workers=Processes(jobs), console=Console())
     if failed:
         print(f"textgym: failed: {', '.join(failed)}; the same command runs them again", file=sys.stderr)
         raise typer.Exit(1)

@@ -42,8 +42,25 @@ LEARNERS: dict[str, Callable[..., BaseAlgorithm]] = {
 }
 TITLES = {"ppo": "PPO", "maskable_ppo": "MaskablePPO", "reinforce": "REINFORCE"}
 
+
 EXPLORATION = ("ent_coef", "temperature", "guidance")
 """The settings that may be scheduled for every learner."""
+
+
+def check_learner(learner: str) -> None:
+    """Raises a ValueError if there is no such learner; the message lists those that there are."""
+    if learner not in LEARNERS:
+        raise ValueError(f"the algorithm must be one of {', '.join(LEARNERS)}, got {learner!r}")
+
+
+def title_of(learner: str) -> str:
+    """Returns how tables and pages call a learner."""
+    return TITLES.get(learner, learner)
+
+
+def run_name(learner: str, seed: int) -> str:
+    """Returns how the run of a learner with a seed is called."""
+    return f"{learner.replace(':', '.')}-{seed}"
 
 
 def _scheduled(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -94,8 +111,7 @@ def train(
     Raises:
         ValueError: if the learner is unknown, or a setting is refused.
     """
-    if learner not in LEARNERS:
-        raise ValueError(f"the algorithm must be one of {', '.join(LEARNERS)}, got {learner!r}")
+    check_learner(learner)
     if tokens < 1 or rows < 1:
         raise ValueError(f"tokens and rows must be at least 1, got tokens={tokens}, rows={rows}")
     start = str(model) if isinstance(model, Path) else model

@@ -16,12 +16,14 @@ from types import ModuleType
 import pytest
 from rich.console import Console
 
+from benchmarks.processes import Processes
 from benchmarks.results import RunFolder
 from benchmarks.runner import Run, execute
 
 JOBS = """
 import os, signal, time
 from rich.console import Console
+from benchmarks.processes import Processes
 from benchmarks.runner import Run, execute
 
 def double(folder, config, tell):
@@ -44,7 +46,7 @@ def endless(folder, config, tell):
 
 def main(folder):
     signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell takes from what it runs in the background
-    execute([Run("endless", endless)], folder, jobs=1, console=Console(), title="test")
+    execute([Run("endless", endless)], folder, workers=Processes(1), console=Console(), title="test")
 """
 
 
@@ -69,7 +71,8 @@ def test_a_plan_goes_on_past_failures_and_runs_nothing_twice(tmp_path: Path, job
         Run("worse", jobs.crash),
         Run("b", jobs.double, {"x": 2}),
     ]
-    assert sorted(execute(runs, tmp_path, jobs=2, console=console, title="test")) == ["bad", "worse"]
+    failed = execute(runs, tmp_path, workers=Processes(2), console=console, title="test")
+    assert failed == {"bad": "exit code 1", "worse": "exit code 9"}
     results = [RunFolder(tmp_path / name).result() for name in "ab"]
     assert [result["doubled"] for result in results] == [2, 4]
     assert all(0 <= result["seconds"] < 60 for result in results)
@@ -82,7 +85,7 @@ def test_a_plan_goes_on_past_failures_and_runs_nothing_twice(tmp_path: Path, job
 
     before = (tmp_path / "a" / "result.json").stat().st_mtime_ns
     changed = [runs[0], Run("b", jobs.double, {"x": 3})]
-    assert execute(changed, tmp_path, jobs=2, console=console, title="test") == []
+    assert execute(changed, tmp_path, workers=Processes(2), console=console, title="test") == {}
     assert (tmp_path / "a" / "result.json").stat().st_mtime_ns == before
     assert RunFolder(tmp_path / "b").result()["doubled"] == 6
     assert "a was finished before" in out.getvalue()
@@ -91,7 +94,9 @@ def test_a_plan_goes_on_past_failures_and_runs_nothing_twice(tmp_path: Path, job
 def test_bars_on_a_terminal(tmp_path: Path, jobs: ModuleType) -> None:
     out = StringIO()
     console = Console(file=out, width=100, force_terminal=True)
-    assert execute([Run("a", jobs.double, {"x": 1})], tmp_path, jobs=1, console=console, title="test") == []
+    assert (
+        execute([Run("a", jobs.double, {"x": 1})], tmp_path, workers=Processes(1), console=console, title="test") == {}
+    )
     assert "100%" in out.getvalue()
 
 
@@ -129,9 +134,11 @@ def test_a_stopped_plan_leaves_its_metrics_and_no_process(
 
 def test_bad_plans_are_refused(tmp_path: Path, jobs: ModuleType) -> None:
     with pytest.raises(ValueError, match="jobs must be at least 1, got 0"):
-        execute([], tmp_path, jobs=0, console=Console(file=StringIO()), title="test")
+        Processes(0)
     with pytest.raises(ValueError, match="different names, got a, a"):
-        execute([Run("a", jobs.double)] * 2, tmp_path, jobs=1, console=Console(file=StringIO()), title="test")
+        execute(
+            [Run("a", jobs.double)] * 2, tmp_path, workers=Processes(1), console=Console(file=StringIO()), title="test"
+        )
 
 
 def until(condition: Callable[[], bool], seconds: float = 120.0) -> None:
