@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import gymnasium
 import numpy as np
@@ -25,7 +25,16 @@ RETURNS = ("gold_return", "clean_return", "observed_return")
 
 Observations = dict[str, np.ndarray[Any, Any]]
 ActionFunction = Callable[[Observations], np.ndarray[Any, Any]]
-Policy = BaseAlgorithm | BasePolicy | ActionFunction | Literal["random"]
+
+
+class Predictor(Protocol):
+    """Whatever answers as an SB3 algorithm does."""
+
+    def predict(self, observation: Any, *, deterministic: bool) -> tuple[Any, Any]:
+        """Returns actions, (n,), for observations, (n, L) each, and a state, which is not used."""
+
+
+Policy = BaseAlgorithm | BasePolicy | Predictor | ActionFunction | Literal["random"]
 
 
 @dataclass(frozen=True)
@@ -101,14 +110,14 @@ def evaluate(
     left as they were.
 
     Args:
-        policy: an SB3 algorithm or policy; `"random"`, uniform over the allowed tokens; or a function from a batch of
-            observations, (n, L) each, to actions (n,), which is shown finished texts too: what it answers there is
-            not used.
+        policy: an SB3 algorithm or policy, or whatever has their `predict`; `"random"`, uniform over the allowed
+            tokens; or a function from a batch of observations, (n, L) each, to actions (n,). It is shown finished
+            texts too: what it answers there is not used.
         env_id: the environment.
         split: the split whose prompts are used.
         episodes: how many prompts, at most the size of the split.
         seed: the seed of the policy's chance and of the feedback's noise.
-        deterministic: whether an SB3 policy writes its likeliest token instead of a drawn one.
+        deterministic: what `predict` gets: whether it is to write its likeliest token instead of a drawn one.
         **env_kwargs: further arguments of the environment.
 
     Raises:
@@ -199,17 +208,19 @@ def _chooser(policy: Policy, simulator: Simulator, seed: int, deterministic: boo
             return actions
 
         return choose_at_random
-    if not isinstance(policy, BaseAlgorithm | BasePolicy):
+    if not hasattr(policy, "predict"):
         if not callable(policy):
-            raise ValueError(f'policy must be an SB3 algorithm or policy, "random" or a function, got {policy!r}')
+            raise ValueError(f'policy must have predict, as in SB3, be "random" or a function, got {policy!r}')
         return policy
     answer: Callable[..., tuple[IntArray, Any]] = policy.predict
     masked = "action_masks" in inspect.signature(answer).parameters
 
     def predict(observations: Observations) -> IntArray:
         masks = {"action_masks": simulator.allowed_tokens()} if masked else {}
-        actions, _ = answer(observations, deterministic=deterministic, **masks)
-        return actions
+        answered = answer(observations, deterministic=deterministic, **masks)
+        if not isinstance(answered, tuple) or len(answered) != 2:
+            raise ValueError(f"predict must return actions (n,) and a state, got {type(answered).__name__}")
+        return answered[0]
 
     return predict
 

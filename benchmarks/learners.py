@@ -23,6 +23,7 @@ from agents.rollout_buffer import MaskableSequenceRolloutBuffer, SequenceRollout
 from agents.vec_env import make_vec_env
 from benchmarks.attribution import attribute
 from benchmarks.evaluation import Evaluation, make_env
+from benchmarks.own_algorithm import Recorder, check_algorithm, find
 from benchmarks.results import RunFolder
 
 MODEL = "model"
@@ -48,9 +49,12 @@ EXPLORATION = ("ent_coef", "temperature", "guidance")
 
 
 def check_learner(learner: str) -> None:
-    """Raises a ValueError if there is no such learner; the message lists those that there are."""
-    if learner not in LEARNERS:
-        raise ValueError(f"the algorithm must be one of {', '.join(LEARNERS)}, got {learner!r}")
+    """Raises a ValueError if there is no such learner, here or in a module of the user's own."""
+    if ":" in learner:
+        find(learner)
+    elif learner not in LEARNERS:
+        known = ", ".join(LEARNERS)
+        raise ValueError(f"the algorithm must be one of {known}, or module:function of your own, got {learner!r}")
 
 
 def title_of(learner: str) -> str:
@@ -92,12 +96,14 @@ def train(
     settings: Mapping[str, Any] | None = None,
     env_kwargs: Mapping[str, Any] | None = None,
     tell: Callable[[float], None] = lambda share: None,
-) -> BaseAlgorithm:
-    """Trains a learner; metrics, TensorBoard files and the model go to the run's folder.
+) -> Any:
+    """Trains a learner and returns it; metrics, TensorBoard files and the model go to the run's folder.
+
+    A learner of the user's own that is none of Stable-Baselines3 has metrics only, and keeps its model to itself.
 
     Args:
         folder: a started run.
-        learner: one of `LEARNERS`.
+        learner: one of `LEARNERS`, or `module:function`; see `benchmarks.own_algorithm`.
         env_id: the environment.
         tokens: how many tokens are written in all; whole rollouts, so perhaps a few more.
         seed: the seed of the learner and of the environment's rows.
@@ -115,17 +121,26 @@ def train(
     if tokens < 1 or rows < 1:
         raise ValueError(f"tokens and rows must be at least 1, got tokens={tokens}, rows={rows}")
     start = str(model) if isinstance(model, Path) else model
-    arguments = _scheduled({**DEFAULTS[learner], **(settings or {})})
+    arguments = _scheduled({**DEFAULTS.get(learner, {}), **(settings or {})})
     grouping = {"group_size": arguments.get("group_size", 1)}
     env = make_vec_env(env_id, n_envs=rows, seed=seed, **{**grouping, **(env_kwargs or {})})
     callbacks: list[BaseCallback] = [ReturnsCallback(folder.log), StopOnNonFinite(), _Teller(tell)]
-    if learner != "reinforce":  # which sees to its exploration itself
+    if learner in LEARNERS and learner != "reinforce":  # which sees to its exploration itself
         callbacks.append(Exploration(**{name: arguments.pop(name) for name in EXPLORATION if name in arguments}))
-    algorithm = LEARNERS[learner](env=env, seed=seed, policy_kwargs={"model": start}, **arguments)
-    algorithm.set_logger(configure(str(folder.tensorboard), ["tensorboard"]))
-    algorithm.learn(tokens, callback=CallbackList(callbacks))
-    assert isinstance(algorithm.policy, TransformerCore)
-    algorithm.policy.backbone.save_pretrained(folder.path / MODEL)
+    recorder = Recorder(env.envs, tokens=tokens, on_record=folder.log, tell=tell)
+    if learner not in LEARNERS:
+        env.envs = recorder
+    make = LEARNERS[learner] if learner in LEARNERS else find(learner)
+    algorithm: Any = make(env=env, seed=seed, policy_kwargs={"model": start}, **arguments)
+    check_algorithm(learner, algorithm)
+    if isinstance(algorithm, BaseAlgorithm):
+        env.envs = recorder.env  # its callbacks record more
+        algorithm.set_logger(configure(str(folder.tensorboard), ["tensorboard"]))
+        algorithm.learn(tokens, callback=CallbackList(callbacks))
+    else:
+        recorder.learn(algorithm)
+    if isinstance(policy := getattr(algorithm, "policy", None), TransformerCore):
+        policy.backbone.save_pretrained(folder.path / MODEL)
     env.close()
     return algorithm
 

@@ -129,7 +129,7 @@ def execute(
         ValueError: if two runs have the same name, or a run reads one that is not in the plan, or itself.
         KeyboardInterrupt: after Ctrl-C, when all workers have stopped; what they have written stays.
     """
-    before = _before(runs)
+    before = ancestors(runs)
     folder = Path(folder)
     waiting = {run.name: run for run in runs if not run.finished(folder)}
     active: dict[str, Run] = {}
@@ -148,7 +148,7 @@ def execute(
                         display.fail(run.name, failed[run.name])
                     elif workers.has_room() and not any(name in waiting or name in active for name in run.after):
                         active[run.name] = waiting.pop(run.name)
-                        workers.start(run, folder, beside=_beside(run.name, before))
+                        workers.start(run, folder, beside=runs_beside(run.name, before))
                 for news in workers.news() if active else ():
                     display.tell(news.name, news.share)
                     if news.ended and not news.failure:
@@ -165,8 +165,12 @@ def execute(
     return failed
 
 
-def _before(runs: Sequence[Run]) -> dict[str, set[str]]:
-    """Returns which runs must be finished before each, directly or not."""
+def ancestors(runs: Sequence[Run]) -> dict[str, set[str]]:
+    """Returns which runs must be finished before each, directly or not.
+
+    Raises:
+        ValueError: if two runs have the same name, or a run reads one that is not in the plan, or itself.
+    """
     names = [run.name for run in runs]
     if len(set(names)) < len(names):
         raise ValueError(f"the runs of a plan need different names, got {', '.join(names)}")
@@ -184,6 +188,6 @@ def _before(runs: Sequence[Run]) -> dict[str, set[str]]:
     return before
 
 
-def _beside(name: str, before: Mapping[str, set[str]]) -> int:
+def runs_beside(name: str, before: Mapping[str, set[str]]) -> int:
     """Returns how many runs may go on beside a run and itself: those that are neither before nor after it."""
     return sum(name not in earlier and other not in before[name] for other, earlier in before.items())

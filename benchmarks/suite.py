@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from importlib import import_module
@@ -83,7 +84,24 @@ def chosen(settings: Any, *, algorithms: Sequence[str] = (), seeds: int | None =
     return replace(settings, seeds=tuple(range(seeds)))
 
 
-def run_suite(name: str, folder: str | Path, *, settings: Any, workers: Workers, console: Console) -> dict[str, str]:
+def planned(name: str, settings: Any) -> list[Run]:
+    """Returns a suite's plan; a learner of the user's own has the hash of its `source` in the configuration."""
+    from benchmarks.own_algorithm import source
+
+    runs = load_suite(name).plan(settings)
+    learners = {str(run.config.get("learner", "")) for run in runs}
+    sources = {learner: source(learner) for learner in learners if ":" in learner}
+    return [
+        replace(run, config={**run.config, "source": sources[run.config["learner"]]})
+        if run.config.get("learner") in sources
+        else run
+        for run in runs
+    ]
+
+
+def run_suite(
+    name: str, folder: str | Path, *, settings: Any, workers: Workers, console: Console, fresh: bool = False
+) -> dict[str, str]:
     """Runs a suite, or what of it is left to do, writes its report, and returns why runs failed, by name.
 
     After Ctrl-C it reports on what is finished.
@@ -94,10 +112,13 @@ def run_suite(name: str, folder: str | Path, *, settings: Any, workers: Workers,
         settings: what to do.
         workers: who does the runs.
         console: where progress and the table are printed.
+        fresh: whether to remove first what is there of these runs.
     """
     suite, folder = load_suite(name), Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    runs = suite.plan(settings)
+    runs = planned(name, settings)
+    for run in runs if fresh else ():
+        shutil.rmtree(folder / run.name, ignore_errors=True)
     try:
         return execute(runs, folder, workers=workers, console=console, title=name)
     finally:
