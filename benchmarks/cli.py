@@ -1,4 +1,4 @@
-"""The command line: `textgym list|describe|play|show|profile|train|evaluate|benchmark|report`.
+"""The command line: `textgym list|describe|play|show|profile|train|evaluate|benchmark|merge|report`.
 
 Torch and the learners are imported inside the commands that need them, so that the others answer at once.
 """
@@ -10,9 +10,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
-from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+if TYPE_CHECKING:
+    from benchmarks.runner import Workers
 
 from benchmarks.titles import TITLES
 
@@ -22,8 +24,12 @@ try:
     import typer
     from rich.console import Console
     from rich.table import Table
+
+    from benchmarks.suite import chosen, load_suite, planned, run_suite, suite_names
 except ModuleNotFoundError as error:
     sys.exit(NEEDS_EXTRA.format(error.name))
+
+SUITES = suite_names()
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -32,15 +38,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Reinforcement learning on text: environments whose reward is feedback, learners, experiments.",
 )
-
-
-class Suite(StrEnum):
-    """What `benchmark` can run."""
-
-    docstring = "docstring"
-    diagnostics = "diagnostics"
-    applications = "applications"
-    learners = "learners"
 
 
 class Drawn(StrEnum):
@@ -231,7 +228,7 @@ def train(
     with _plain_errors():
         from rich.progress import Progress
 
-        from benchmarks import learners
+        from benchmarks import training
         from benchmarks.evaluation import make_env
         from benchmarks.results import RunFolder
 
@@ -251,7 +248,7 @@ def train(
         folder.start(config)
         with Progress(console=Console(stderr=True)) as progress:
             bar = progress.add_task(title, total=1.0)
-            learners.train(
+            training.train(
                 folder,
                 learner=algorithm,
                 env_id=env_id,
@@ -348,23 +345,80 @@ def _policy(name: str, env_id: str) -> Any:
     return saved_policy(env_id, found[0])
 
 
-@app.command()
+@app.command(
+    help="Run an experiment and write its report; what is finished is not run again.\n\n"
+    + "\n\n".join(f"{name}: {line}" for name, line in SUITES.items())
+)
 def benchmark(
-    suite: Annotated[Suite, typer.Argument(help="The experiment.")],
+    suite: Annotated[str, typer.Argument(metavar="SUITE", help=f"The experiment: {', '.join(SUITES)}.")],
+    algorithms: Annotated[
+        str,
+        typer.Option(
+            "--algorithms",
+            "--algorithm",
+            metavar="NAMES",
+            help="Learners, with commas, or module:function of your own; default the suite's.",
+        ),
+    ] = "",
+    seeds: Annotated[int | None, typer.Option(min=1, help="How many training seeds; default the suite's.")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="A tiny variant that only shows that all parts work.")] = False,
-    jobs: Annotated[int, typer.Option(min=1, help="How many runs go on at a time.")] = 2,
     out: Annotated[Path | None, typer.Option(help="The folder for results; default runs/SUITE.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the runs, and how far they are.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Remove what is there of these runs, and begin anew.")] = False,
+    jobs: Annotated[int, typer.Option(min=1, help="How many runs go on at a time on this machine.")] = 2,
+    ray: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="A Ray cluster to run on instead; or: local.")
+    ] = None,
+    cpus: Annotated[float, typer.Option(min=0.1, help="How many CPUs of the cluster a run needs.")] = 1.0,
+    gpus: Annotated[float, typer.Option(min=0.0, help="How many GPUs of the cluster a run needs.")] = 0.0,
+    retries: Annotated[int, typer.Option(min=0, help="How often a run starts anew when its node has died.")] = 3,
 ) -> None:
-    """Run an experiment and write its report; what is finished is not run again."""
     with _plain_errors():
-        experiment = import_module(f"benchmarks.suites.{suite.value}")
-        settings = experiment.Settings()
+        settings = load_suite(suite).Settings()
         if quick:
-            settings = experiment.quick(settings)
-        folder = out or Path("runs") / (suite.value + ("-quick" if quick else ""))
-        failed = experiment.run(folder, settings=settings, jobs=jobs, console=Console())
+            settings = load_suite(suite).quick(settings)
+        settings = chosen(settings, algorithms=[name for name in algorithms.split(",") if name], seeds=seeds)
+        folder = out or Path("runs") / (suite + ("-quick" if quick else ""))
+        if dry_run:
+            from benchmarks.outlook import print_plan
+
+            print_plan(planned(suite, settings), folder, jobs=jobs, console=Console())
+            return
+        workers = _workers(jobs, ray, cpus, gpus, retries)
+        failed = run_suite(suite, folder, settings=settings, workers=workers, fresh=fresh, console=Console())
     if failed:
         print(f"textgym: failed: {', '.join(failed)}; the same command runs them again", file=sys.stderr)
+        raise typer.Exit(1)
+
+
+def _workers(jobs: int, address: str | None, cpus: float, gpus: float, retries: int) -> Workers:
+    """Returns who does the runs: processes of this machine, or a Ray cluster where an address is given."""
+    if address is None:
+        from benchmarks.processes import Processes
+
+        return Processes(jobs)
+    from benchmarks.ray_tasks import RayTasks
+
+    return RayTasks(address, num_cpus=cpus, num_gpus=gpus, max_retries=retries)
+
+
+@app.command()
+def merge(
+    out: Annotated[Path, typer.Argument(metavar="OUT", file_okay=False, help="The folder that gets all runs.")],
+    folders: Annotated[list[Path], typer.Argument(metavar="DIR...", exists=True, file_okay=False, help="From where.")],
+) -> None:
+    """Bring the finished runs of several machines together; the same run is kept once."""
+    with _plain_errors():
+        from benchmarks import merge
+
+        merged = merge.merge(out, folders)
+        console = Console(highlight=False, soft_wrap=True)
+        console.print(f"{len(merged.added)} runs added to {out}, {len(merged.known)} were there")
+        if merged.unfinished:
+            console.print(f"left out, since nowhere finished: {', '.join(merged.unfinished)}")
+    for name, paths in merged.differing.items():
+        print(f"textgym: {name} has different results; kept the first of {', '.join(map(str, paths))}", file=sys.stderr)
+    if merged.differing:
         raise typer.Exit(1)
 
 

@@ -106,14 +106,15 @@ def evaluate(
     left as they were.
 
     Args:
-        policy: an SB3 algorithm or policy; `"random"`, uniform over the allowed tokens; `"reference"`, which writes the
-            references; a `BestOfN` of any of these; or a function from a batch of observations, (n, L) each, to actions
-            (n,), which is shown finished texts too: what it answers there is not used.
+        policy: an SB3 algorithm or policy, or whatever has their `predict`; `"random"`, uniform over the allowed
+            tokens; `"reference"`, which writes the references; a `BestOfN` of any of these; or a function from a batch
+            of observations, (n, L) each, to actions (n,). It is shown finished texts too: what it answers there is not
+            used.
         env_id: the environment.
         split: the split whose prompts are used.
         episodes: how many prompts, at most the size of the split.
         seed: the seed of the policy's chance and of the feedback's noise.
-        deterministic: whether an SB3 policy writes its likeliest token instead of a drawn one.
+        deterministic: what `predict` gets: whether it is to write its likeliest token instead of a drawn one.
         **env_kwargs: further arguments of the environment.
 
     Raises:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import torch
@@ -20,7 +20,16 @@ from textgym.vector_env import TextVectorEnv
 
 Observations = dict[str, np.ndarray[Any, Any]]
 ActionFunction = Callable[[Observations], np.ndarray[Any, Any]]
-Policy = BaseAlgorithm | BasePolicy | ActionFunction | BestOfN | Literal["random", "reference"]
+
+
+class Predictor(Protocol):
+    """Whatever answers as an algorithm of Stable-Baselines3 does."""
+
+    def predict(self, observation: Any, *, deterministic: bool) -> tuple[Any, Any]:
+        """Returns actions, (n,), for observations, (n, L) each, and a state, which is not used."""
+
+
+Policy = BaseAlgorithm | BasePolicy | Predictor | ActionFunction | BestOfN | Literal["random", "reference"]
 
 
 def check_spaces(policy: Any, env: TextVectorEnv) -> None:
@@ -58,10 +67,10 @@ def chooser(policy: Any, simulator: Simulator, samples: IntArray, seed: int, det
             return actions
 
         return choose_at_random
-    if not isinstance(policy, BaseAlgorithm | BasePolicy):
+    if not hasattr(policy, "predict"):
         if not callable(policy):
             raise ValueError(
-                'policy must be an SB3 algorithm or policy, "random", "reference", a BestOfN or a function, '
+                'policy must have predict, as in SB3, or be "random", "reference", a BestOfN or a function, '
                 f"got {policy!r}"
             )
         choose: ActionFunction = policy
@@ -71,8 +80,10 @@ def chooser(policy: Any, simulator: Simulator, samples: IntArray, seed: int, det
 
     def predict(observations: Observations) -> IntArray:
         masks = {"action_masks": simulator.allowed_tokens()} if masked else {}
-        actions, _ = answer(observations, deterministic=deterministic, **masks)
-        return actions
+        answered = answer(observations, deterministic=deterministic, **masks)
+        if not isinstance(answered, tuple) or len(answered) != 2:
+            raise ValueError(f"predict must return actions (n,) and a state, got {type(answered).__name__}")
+        return answered[0]
 
     return predict
 

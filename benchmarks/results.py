@@ -2,10 +2,12 @@
 
 A run's folder holds `config.json` (what was run), `metrics.jsonl` (one line for each record, written at once),
 `tensorboard/`, `log.txt`, `checkpoints/` while it goes on, and `result.json`, whose presence says that it is finished.
+A run that failed has `failed.json` in its place, until it is started again.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     import pyarrow
 
 CONFIG, METRICS, RESULT = "config.json", "metrics.jsonl", "result.json"
+LOG, FAILED = "log.txt", "failed.json"
 PACKAGES = ("textgym", "gymnasium", "numpy", "sb3-contrib", "stable-baselines3", "tokenizers", "torch", "transformers")
 
 
@@ -33,6 +36,20 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
+
+
+def identity(config: Mapping[str, Any]) -> str:
+    """Returns what makes a run the same run anywhere: the SHA-256 of its configuration, in hexadecimal.
+
+    It is taken over canonical JSON (sorted keys, no spaces), without the versions, which are only recorded.
+
+    Args:
+        config: plain data; what it was written from and what is read back give the same.
+    """
+    plain: dict[str, Any] = json.loads(json.dumps(config, default=_plain, allow_nan=False))
+    plain.pop("versions", None)
+    canonical = json.dumps(plain, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 class RunFolder:
@@ -142,10 +159,22 @@ class RunFolder:
 
     def finished_as(self, config: Mapping[str, Any]) -> bool:
         """Whether the run is finished and was run as `config` says; the versions may differ."""
-        if not self.finished:
-            return False
-        asked: dict[str, Any] = json.loads(json.dumps(config, default=_plain))
-        return {key: value for key, value in self.config().items() if key != "versions"} == asked
+        return self.finished and self.identity == identity(config)
+
+    def fail(self, reason: str) -> None:
+        """Notes that the run has failed, and why."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        write_json(self.path / FAILED, {"reason": reason})
+
+    @property
+    def failed(self) -> bool:
+        """Whether the run has failed, and was not started again since."""
+        return (self.path / FAILED).exists()
+
+    @property
+    def identity(self) -> str:
+        """What makes this run the same run anywhere: the hash of what was run."""
+        return identity(self.config())
 
     def config(self) -> dict[str, Any]:
         """Returns what was run."""

@@ -1,35 +1,28 @@
-"""Executes a plan of runs in parallel processes; what is finished is skipped, so a killed plan goes on where it was.
+"""Executes a plan of runs; what is finished is skipped, so a plan that was killed goes on where it was.
 
-Every run has its own process, so one that crashes, or is killed for its memory, takes no other with it.
+Who does the work is a `Workers`: processes of this machine (`benchmarks.processes`), or a Ray cluster
+(`benchmarks.ray_tasks`). Each run has a process of its own there, so one that crashes takes no other with it.
 """
 
 from __future__ import annotations
 
-import contextlib
-import multiprocessing
-import os
-import signal
-import sys
-import time
-import traceback
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from benchmarks.results import RunFolder
-
-LOG = "log.txt"
-PLAIN_SECONDS = 15.0
-"""How often progress is told where the output is not a terminal."""
+from benchmarks.progress import Display
+from benchmarks.results import LOG, RunFolder, identity
 
 Tell = Callable[[float], None]
 """Takes the share of a run that is done, in [0, 1]."""
+
+RESERVED = ("function", "versions")
+"""What `config.json` has besides the configuration."""
 
 
 @dataclass(frozen=True)
@@ -37,174 +30,164 @@ class Run:
     """One run of a plan.
 
     Attributes:
-        name: its identity: the name of its folder.
+        name: the name of its folder, below that of the plan.
         function: what it does; of a module's top level, since another process calls it. It gets the folder, the
             `config` and a function to tell its progress, and returns the result, to which its `seconds` are added.
-        config: plain data on which the result depends. A finished run of another configuration is run again.
+        config: plain data on which the result depends, with the corpus' `fingerprint`, and with what the runs that it
+            reads depend on. A finished run of another function or configuration is run again.
         weight: how long it takes in comparison with others, for the overall progress.
+        after: the names of the runs that it reads. It starts when they are finished, and not at all if one failed.
+
+    Raises:
+        ValueError: if the configuration has a key of `RESERVED`.
     """
 
     name: str
     function: Callable[[RunFolder, Mapping[str, Any], Tell], Mapping[str, Any]]
     config: Mapping[str, Any] = field(default_factory=dict)
     weight: float = 1.0
+    after: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for key in RESERVED:
+            if key in self.config:
+                raise ValueError(f"the config of a run must not have {key!r}, which is added to it")
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """What `config.json` will say: the configuration and the function's name; the versions are added."""
+        return {**self.config, "function": f"{self.function.__module__}.{self.function.__qualname__}"}
+
+    @property
+    def identity(self) -> str:
+        """What makes it the same run on any machine; see `benchmarks.results.identity`."""
+        return identity(self.record)
+
+    def finished(self, folder: Path) -> bool:
+        """Whether this very run is finished in a plan's folder."""
+        return RunFolder(folder / self.name).finished_as(self.record)
 
 
-@dataclass
-class _Active:
-    """A run under way."""
+@dataclass(frozen=True)
+class News:
+    """What is new of a run under way.
 
-    run: Run
-    process: BaseProcess
-    messages: Connection
+    Attributes:
+        name: the run's.
+        share: how much of it is done, in [0, 1].
+        ended: whether it has ended.
+        failure: why it failed; empty if it did not.
+    """
+
+    name: str
+    share: float = 0.0
+    ended: bool = False
+    failure: str = ""
 
 
-def execute(runs: Sequence[Run], folder: str | Path, *, jobs: int, console: Console, title: str) -> list[str]:
-    """Executes those runs that are not finished, `jobs` at a time, and returns the names of those that failed.
+class Workers(ABC):
+    """Who does the runs. What a run leaves behind is in its folder when the news of its end comes."""
 
-    A failed run is reported with the end of its log, and the rest goes on.
+    @abstractmethod
+    def has_room(self) -> bool:
+        """Says whether one more run can be started."""
+
+    @abstractmethod
+    def start(self, run: Run, folder: Path, *, beside: int) -> None:
+        """Starts a run.
+
+        Args:
+            run: the run; those that it reads are finished.
+            folder: the plan's.
+            beside: how many runs of the plan, itself among them, may go on at the same time.
+        """
+
+    @abstractmethod
+    def news(self) -> list[News]:
+        """Returns what is new, after half a second at most."""
+
+    @abstractmethod
+    def stop(self) -> None:
+        """Ends what is under way; what it has written stays."""
+
+
+def execute(
+    runs: Sequence[Run], folder: str | Path, *, workers: Workers, console: Console, title: str
+) -> dict[str, str]:
+    """Executes those runs that are not finished, and returns why others failed, by name.
+
+    A failed run is reported with the end of its log, and the rest goes on; what reads it is not started.
 
     Args:
-        runs: the plan; the longest first keeps all processes busy.
+        runs: the plan; the longest first keeps all workers busy.
         folder: where each run gets a folder of its name.
-        jobs: how many processes; each computes with its share of the cores.
+        workers: who does the runs.
         console: where progress is shown: bars on a terminal, else plain lines.
         title: what the runs are, for the display.
 
     Raises:
-        ValueError: if `jobs` is not positive, or two runs have the same name.
-        KeyboardInterrupt: after Ctrl-C, when all processes have ended; what they have written stays.
+        ValueError: if two runs have the same name, or a run reads one that is not in the plan, or itself.
+        KeyboardInterrupt: after Ctrl-C, when all workers have stopped; what they have written stays.
     """
-    if jobs < 1:
-        raise ValueError(f"jobs must be at least 1, got {jobs}")
-    if len({run.name for run in runs}) < len(runs):
-        raise ValueError(f"the runs of a plan need different names, got {', '.join(run.name for run in runs)}")
+    before = ancestors(runs)
     folder = Path(folder)
-    waiting = [run for run in runs if not RunFolder(folder / run.name).finished_as(run.config)]
-    context = multiprocessing.get_context("spawn")
-    threads = max(1, (os.cpu_count() or 1) // min(jobs, max(1, len(waiting))))
-    active: list[_Active] = []
-    failed: list[str] = []
-    with _Display(console, title, runs) as display:
+    waiting = {run.name: run for run in runs if not run.finished(folder)}
+    active: dict[str, Run] = {}
+    failed: dict[str, str] = {}
+    with Display(console, title, {run.name: run.weight for run in runs}) as display:
         for run in runs:
-            if run not in waiting:
-                display.end(run, "was finished before")
+            if run.name not in waiting:
+                display.end(run.name, "was finished before")
         try:
             while waiting or active:
-                while waiting and len(active) < jobs:
-                    run = waiting.pop(0)
-                    receiver, sender = context.Pipe(duplex=False)
-                    process = context.Process(target=_work, args=(run, folder / run.name, threads, sender), daemon=True)
-                    process.start()
-                    sender.close()
-                    active.append(_Active(run, process, receiver))
-                    display.start(run)
-                wait([part for one in active for part in (one.messages, one.process.sentinel)], timeout=0.5)
-                for one in list(active):
-                    display.tell(one.run, _latest(one.messages))
-                    if one.process.is_alive():
-                        continue
-                    active.remove(one)
-                    if one.process.exitcode == 0:
-                        display.end(one.run, "finished")
-                    else:
-                        failed.append(one.run.name)
-                        display.fail(one.run, one.process.exitcode, folder / one.run.name / LOG)
+                for run in list(waiting.values()):
+                    missing = [name for name in run.after if name in failed]
+                    if missing:
+                        del waiting[run.name]
+                        failed[run.name] = f"not started: it reads {', '.join(missing)}, which failed"
+                        display.fail(run.name, failed[run.name])
+                    elif workers.has_room() and not any(name in waiting or name in active for name in run.after):
+                        active[run.name] = waiting.pop(run.name)
+                        workers.start(run, folder, beside=runs_beside(run.name, before))
+                for news in workers.news() if active else ():
+                    display.tell(news.name, news.share)
+                    if news.ended and not news.failure:
+                        del active[news.name]
+                        display.end(news.name, "finished")
+                    elif news.ended:
+                        del active[news.name]
+                        failed[news.name] = news.failure
+                        RunFolder(folder / news.name).fail(news.failure)
+                        display.fail(news.name, news.failure, folder / news.name / LOG)
                 display.refresh()
         finally:
-            for one in active:
-                one.process.terminate()
-            for one in active:
-                one.process.join()
+            workers.stop()
     return failed
 
 
-def _latest(messages: Connection) -> float | None:
-    """Returns the newest progress that a process has told, if there is any."""
-    share: float | None = None
-    with contextlib.suppress(EOFError):
-        while messages.poll():
-            share = messages.recv()
-    return share
+def ancestors(runs: Sequence[Run]) -> dict[str, set[str]]:
+    """Returns which runs must be finished before each, directly or not.
 
-
-def _work(run: Run, path: Path, threads: int, messages: Connection) -> None:
-    """What a process does: one run, with all it prints in the run's log."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group: the parent ends its children
-    folder = RunFolder(path)
-    folder.start(run.config)
-    log = os.open(path / LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    for stream in (1, 2):
-        os.dup2(log, stream)
+    Raises:
+        ValueError: if two runs have the same name, or a run reads one that is not in the plan, or itself.
+    """
+    names = [run.name for run in runs]
+    if len(set(names)) < len(names):
+        raise ValueError(f"the runs of a plan need different names, got {', '.join(names)}")
+    after = {run.name: run.after for run in runs}
+    for run in runs:
+        for name in run.after:
+            if name not in after:
+                raise ValueError(f"{run.name} reads {name}, which is not in the plan")
+    before: dict[str, set[str]] = {}
     try:
-        import torch
-
-        torch.set_num_threads(threads)
-        began = time.monotonic()
-        result = run.function(folder, run.config, messages.send)
-        folder.finish({**result, "seconds": round(time.monotonic() - began, 1)})
-    except BaseException:
-        traceback.print_exc()
-        sys.exit(1)
+        for name in TopologicalSorter(after).static_order():
+            before[name] = set(after[name]).union(*(before[other] for other in after[name]))
+    except CycleError as error:
+        raise ValueError(f"runs of a plan wait for each other: {', '.join(error.args[1])}") from error
+    return before
 
 
-class _Display:
-    """One bar for all runs and one for each run under way; plain lines where the output is no terminal."""
-
-    def __init__(self, console: Console, title: str, runs: Sequence[Run]) -> None:
-        self.console, self.title = console, title
-        self.weights = {run.name: run.weight for run in runs}
-        self.shares = dict.fromkeys(self.weights, 0.0)
-        self.began = self.told = time.monotonic()
-        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"))
-        self.progress = Progress(
-            *columns, TimeElapsedColumn(), TimeRemainingColumn(), console=console, disable=not console.is_terminal
-        )
-        self.total = self.progress.add_task(f"[bold]{title}", total=1.0)
-        self.tasks: dict[str, TaskID] = {}
-
-    def __enter__(self) -> _Display:
-        self.progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.progress.stop()
-
-    @property
-    def share(self) -> float:
-        done = sum(self.weights[name] * share for name, share in self.shares.items())
-        return done / sum(self.weights.values()) if self.weights else 1.0
-
-    def start(self, run: Run) -> None:
-        self.tasks[run.name] = self.progress.add_task(f"  {run.name}", total=1.0)
-        self._say(f"{run.name} started")
-
-    def tell(self, run: Run, share: float | None) -> None:
-        if share is not None:
-            self.shares[run.name] = share
-            self.progress.update(self.tasks[run.name], completed=share)
-
-    def end(self, run: Run, how: str) -> None:
-        self.shares[run.name] = 1.0
-        if run.name in self.tasks:
-            self.progress.remove_task(self.tasks.pop(run.name))
-        self._say(f"{run.name} {how}")
-
-    def fail(self, run: Run, exit_code: int | None, log: Path) -> None:
-        self.end(run, f"failed with exit code {exit_code}")
-        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-15:] if log.exists() else []
-        self.console.print(f"[bold red]{run.name} failed[/] (exit code {exit_code}); its log is {log}")
-        for line in lines:
-            self.console.print(f"  {line}", style="dim", markup=False, highlight=False, soft_wrap=True)
-
-    def refresh(self) -> None:
-        """Shows the overall progress."""
-        self.progress.update(self.total, completed=self.share)
-        if time.monotonic() - self.told > PLAIN_SECONDS:
-            self.told = time.monotonic()
-            self._say("under way")
-
-    def _say(self, what: str) -> None:
-        if not self.console.is_terminal:
-            seconds = time.monotonic() - self.began
-            self.console.print(f"{self.title}: {self.share:4.0%} {seconds:5.0f} s  {what}", highlight=False)
+def runs_beside(name: str, before: Mapping[str, set[str]]) -> int:
+    """Returns how many runs may go on beside a run and itself: those that are neither before nor after it."""
+    return sum(name not in earlier and other not in before[name] for other, earlier in before.items())

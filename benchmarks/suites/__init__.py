@@ -1,1 +1,1 @@
-"""The experiments, one a file: its settings, its runs, its report."""
+"""The experiments, one a file, found by listing this folder; `benchmarks.suite` says what such a file has."""

@@ -15,10 +15,10 @@ from typing import Any
 from rich.console import Console
 
 from benchmarks.evaluation import evaluate, make_env
-from benchmarks.learners import TITLES
+from benchmarks.learners import run_name, title_of
 from benchmarks.report import PROFILE, write_report
 from benchmarks.results import RunFolder, write_json
-from benchmarks.runner import Run, Tell, execute
+from benchmarks.runner import Run, Tell
 from benchmarks.suites import docstring
 
 TASKS = {
@@ -33,24 +33,34 @@ TASKS = {
 """The tasks, and what each is about, in a few words."""
 
 
+WARM_START = "Warm start"
+
+
 @dataclass(frozen=True)
 class Settings:
-    """What the suite does; what is not here is as in `docstring.Settings`.
+    """What the suite does; every number that one may want to change.
 
     Attributes:
         tasks: which of `TASKS`.
         difficulty: the preset of all of them.
+        model: the transformer, as transformers' configuration.
+        warm_start: the arguments of `agents.supervised.warm_start`: short, to leave something to learn.
+        warm_starts: further ones on single tasks: long texts teach much in an epoch, and to find a fact among others
+            takes a while.
+        seeds: the training seeds of each learner.
+        rows: how many texts a learner writes at a time.
         tokens: how many tokens each learner writes.
+        learners: the arguments of each.
         episodes: how many test prompts are evaluated.
-        warm_starts: further arguments of the warm start on single tasks: long texts teach much in an epoch, and to find
-            a fact among others takes a while.
-        job: the model, warm start, seeds, rows and learners. The warm start is short and leaves something to learn.
+        samples: how many of the texts a task's report shows.
     """
 
     tasks: tuple[str, ...] = tuple(TASKS)
     difficulty: str = "easy"
-    tokens: int = 150_000
-    episodes: int = 512
+    model: dict[str, Any] = field(default_factory=lambda: dict(docstring.SMALL_GPT2))
+    warm_start: dict[str, Any] = field(
+        default_factory=lambda: {"learning_rate": 3e-3, "batch_size": 32, "max_epochs": 3, "patience": 2}
+    )
     warm_starts: dict[str, dict[str, Any]] = field(
         default_factory=lambda: {
             "Dialogue": {"max_epochs": 2},
@@ -58,41 +68,70 @@ class Settings:
             "KnowledgeQA": {"learning_rate": 1e-3, "max_epochs": 8, "prompt_weight": 0.1},
         }
     )
-    job: docstring.Settings = field(
-        default_factory=lambda: docstring.Settings(
-            warm_start={"learning_rate": 3e-3, "batch_size": 32, "max_epochs": 3, "patience": 2},
-            learners={
-                "ppo": {
-                    "learning_rate": [3e-4, 0.0], "n_steps": 80, "batch_size": 2560, "n_epochs": 4, "gae_lambda": 1.0,
-                    "vf_coef": 0.1, "ent_coef": 0.0,
-                },
-                "reinforce": {
-                    "learning_rate": [5e-4, 0.0], "n_steps": 48, "baseline": "leave_one_out", "group_size": 4,
-                    "normalize_advantage": True, "kl_coef": 0.005, "ent_coef": 0.0,
-                },
+    seeds: tuple[int, ...] = (0, 1, 2)
+    rows: int = 64
+    tokens: int = 150_000
+    learners: dict[str, dict[str, Any]] = field(
+        default_factory=lambda: {
+            "ppo": {
+                "learning_rate": [3e-4, 0.0], "n_steps": 80, "batch_size": 2560, "n_epochs": 4, "gae_lambda": 1.0,
+                "vf_coef": 0.1, "ent_coef": 0.0,
             },
-        )
+            "reinforce": {
+                "learning_rate": [5e-4, 0.0], "n_steps": 48, "baseline": "leave_one_out", "group_size": 4,
+                "normalize_advantage": True, "kl_coef": 0.005, "ent_coef": 0.0,
+            },
+        }
     )  # fmt: skip
+    episodes: int = 512
+    samples: int = 8
 
 
 def quick(settings: Settings) -> Settings:
     """Returns settings that go through every part in seconds, to see that it works; its numbers mean nothing."""
-    job = docstring.quick(settings.job)
-    return replace(settings, tasks=settings.tasks[:2], tokens=1024, episodes=32, warm_starts={}, job=job)
+    shared = ("model", "warm_start", "seeds", "rows", "tokens", "learners", "episodes", "samples")
+    tiny = docstring.quick(docstring.Settings(**{name: getattr(settings, name) for name in shared}))
+    return replace(settings, tasks=settings.tasks[:2], warm_starts={}, **{name: getattr(tiny, name) for name in shared})
 
 
-def run(folder: str | Path, *, settings: Settings, jobs: int, console: Console) -> list[str]:
-    """Runs the suite, or what of it is left to do, and returns the names of the runs that failed.
+def plan(settings: Settings) -> list[Run]:
+    """Returns for each task the warm start and the learners that go on from it."""
+    shared = {task: _shared(task, settings) for task in settings.tasks}
+    warm = {
+        task: {
+            **shared[task],
+            "policy": WARM_START,
+            "seed": 0,
+            "settings": {"model": settings.model, **settings.warm_start, **settings.warm_starts.get(task, {})},
+        }
+        for task in settings.tasks
+    }
+    starts = [Run(_start(task), run_warm_start, config) for task, config in warm.items()]
+    learning = [
+        Run(
+            f"{task}/{run_name(learner, seed)}",
+            run_learner,
+            {
+                **shared[task],
+                "policy": title_of(learner),
+                "learner": learner,
+                "seed": seed,
+                "settings": {"tokens": settings.tokens, "rows": settings.rows, **arguments},
+                "warm_start": warm[task]["settings"],
+            },
+            weight=2.0 if learner == "ppo" else 1.0,
+            after=(_start(task),),
+        )
+        for seed in settings.seeds
+        for task in settings.tasks
+        for learner, arguments in settings.learners.items()
+    ]
+    return starts + learning
 
-    Args:
-        folder: where everything goes; see `benchmarks.results`. The report is its `report.html`.
-        settings: what to do.
-        jobs: how many runs go on at a time.
-        console: where progress and the table are printed.
-    """
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    order = ["Warm start", *(TITLES[name] for name in settings.job.learners)]
+
+def report(folder: Path, settings: Settings, console: Console) -> None:
+    """Writes the page of scores and a report of each task, of what is finished, and prints the table."""
+    order = [WARM_START, *(title_of(name) for name in settings.learners)]
     write_json(
         folder / PROFILE,
         {
@@ -100,44 +139,21 @@ def run(folder: str | Path, *, settings: Settings, jobs: int, console: Console) 
             "introduction": "A small transformer learnt the references of each task: the warm start. From there each "
             "learner trained it on the task's own noisy feedback. 0 is random tokens, 1 what the references get.",
             "order": order,
-            "baseline": order[0],
+            "baseline": WARM_START,
             "questions": {_env_id(task): TASKS[task] for task in settings.tasks},
             "predicted": {},
         },
     )
-    shared = {task: _shared(task, settings) for task in settings.tasks}
-    warm = [
-        Run(f"{task}/{docstring.WARM_START}", run_warm_start, _warm_start(task, shared[task], settings))
-        for task in settings.tasks
-    ]
-    failed = execute(warm, folder, jobs=jobs, console=console, title="warm starts")
-    learning = [
-        Run(
-            f"{task}/{learner}-{seed}",
-            run_learner,
-            {
-                **shared[task],
-                "policy": TITLES[learner],
-                "learner": learner,
-                "seed": seed,
-                "settings": {"tokens": settings.tokens, "rows": settings.job.rows, **arguments},
-                "warm_start": _warm_start(task, shared[task], settings)["settings"],
-            },
-            weight=2.0 if learner == "ppo" else 1.0,
-        )
-        for seed in settings.job.seeds
-        for task in settings.tasks
-        for learner, arguments in settings.job.learners.items()
-        if f"{task}/{docstring.WARM_START}" not in failed
-    ]
-    failed += execute(learning, folder, jobs=jobs, console=console, title="learning")
     for task in settings.tasks:
-        if (folder / task).exists() and f"{task}/{docstring.WARM_START}" not in failed:
-            about = {"title": task, "introduction": f"{task}: {TASKS[task]}.", "baseline": order[0], "order": order}
+        if RunFolder(folder / _start(task)).finished:
+            about = {"title": task, "introduction": f"{task}: {TASKS[task]}.", "baseline": WARM_START, "order": order}
             write_json(folder / task / PROFILE, about)
             write_report(folder / task)
     write_report(folder, console)
-    return failed
+
+
+def _start(task: str) -> str:
+    return f"{task}/{docstring.WARM_START}"
 
 
 def _env_id(task: str) -> str:
@@ -154,17 +170,12 @@ def _shared(name: str, settings: Settings) -> dict[str, Any]:
         "env_kwargs": env_kwargs,
         "fingerprint": task.fingerprint,
         "episodes": settings.episodes,
-        "samples": settings.job.samples,
+        "samples": settings.samples,
         "swept": {} if task.swept is None else {task.swept: task.presets[settings.difficulty][task.swept]},
         "random_return": float(random.mean()),
         "optimal_return": 1.0,
         "scored": True,
     }
-
-
-def _warm_start(task: str, shared: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
-    arguments = {"model": settings.job.model, **settings.job.warm_start, **settings.warm_starts.get(task, {})}
-    return {**shared, "policy": "Warm start", "seed": 0, "settings": arguments}
 
 
 def run_warm_start(folder: RunFolder, config: Mapping[str, Any], tell: Tell) -> dict[str, Any]:

@@ -16,10 +16,11 @@ import numpy as np
 from rich.console import Console
 
 from benchmarks.evaluation import Evaluation, evaluate, make_env
-from benchmarks.learners import TITLES, train
+from benchmarks.learners import run_name, title_of
 from benchmarks.report import PROFILE, write_report
 from benchmarks.results import RunFolder, write_json
-from benchmarks.runner import Run, Tell, execute
+from benchmarks.runner import Run, Tell
+from benchmarks.training import train
 from textgym.tasks.base import Task
 
 
@@ -108,33 +109,6 @@ def quick(settings: Settings) -> Settings:
     return replace(settings, diagnostics=few + hacked, seeds=(0, 1), texts=32, front=(0.4,))
 
 
-def run(folder: str | Path, *, settings: Settings, jobs: int, console: Console) -> list[str]:
-    """Runs the suite, or what of it is left to do, and returns the names of the runs that failed.
-
-    Args:
-        folder: where everything goes; see `benchmarks.results`. The report is its `report.html`.
-        settings: what to do.
-        jobs: how many runs go on at a time.
-        console: where progress and the table are printed.
-    """
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    write_json(
-        folder / PROFILE,
-        {
-            "title": f"Diagnostics whose optimum is known ({settings.difficulty})",
-            "introduction": "Each problem asks one question of an algorithm. Fresh small transformers learn it with "
-            "every learner; the score is 0 for random tokens and 1 for the optimum.",
-            "order": [TITLES[name] for name in settings.learners],
-            "questions": {one.env_id: one.question for one in settings.diagnostics},
-            "predicted": {one.env_id: one.predicted for one in settings.diagnostics if one.predicted},
-        },
-    )
-    failed = execute(plan(settings), folder, jobs=jobs, console=console, title="diagnostics")
-    write_report(folder, console)
-    return failed
-
-
 def plan(settings: Settings) -> list[Run]:
     """Returns all runs, seed by seed, so that a broken-off suite has every problem; the longest of a seed first."""
     runs: list[Run] = []
@@ -154,7 +128,8 @@ def plan(settings: Settings) -> list[Run]:
 
 def _run(settings: Settings, one: Diagnostic, task: Task, learner: str, seed: int, weight: float | None) -> Run:
     arguments = dict(settings.learners[learner])
-    arguments["n_steps"] = arguments["n_steps"] * 64 // one.rows
+    if "n_steps" in arguments:
+        arguments["n_steps"] = arguments["n_steps"] * 64 // one.rows
     difficulty = one.difficulty or settings.difficulty
     share = 1.0 if one.predicted else settings.shares.get(learner, 1.0)  # a failure needs its time
     tokens = int(one.tokens * share)
@@ -167,7 +142,7 @@ def _run(settings: Settings, one: Diagnostic, task: Task, learner: str, seed: in
         "env_id": one.env_id,
         "env_kwargs": {**env_kwargs, "reward": one.reward},
         "fingerprint": task.fingerprint,
-        "policy": TITLES[learner],
+        "policy": title_of(learner),
         "learner": learner,
         "seed": seed,
         "swept": swept,
@@ -177,8 +152,24 @@ def _run(settings: Settings, one: Diagnostic, task: Task, learner: str, seed: in
         "texts": settings.texts,
         "settings": {"tokens": tokens, "rows": one.rows, **arguments},
     }
-    name = f"{one.task}{'' if weight is None else f'-{weight}'}-{learner}-{seed}"
+    name = f"{one.task}{'' if weight is None else f'-{weight}'}-{run_name(learner, seed)}"
     return Run(name, run_learner, config, weight=tokens)
+
+
+def report(folder: Path, settings: Settings, console: Console) -> None:
+    """Writes the page of scores of what is finished, as `report.html`, and prints their table."""
+    write_json(
+        folder / PROFILE,
+        {
+            "title": f"Diagnostics whose optimum is known ({settings.difficulty})",
+            "introduction": "Each problem asks one question of an algorithm. Fresh small transformers learn it with "
+            "every learner; the score is 0 for random tokens and 1 for the optimum.",
+            "order": [title_of(name) for name in settings.learners],
+            "questions": {one.env_id: one.question for one in settings.diagnostics},
+            "predicted": {one.env_id: one.predicted for one in settings.diagnostics if one.predicted},
+        },
+    )
+    write_report(folder, console)
 
 
 def run_learner(folder: RunFolder, config: Mapping[str, Any], tell: Tell) -> dict[str, Any]:

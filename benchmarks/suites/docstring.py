@@ -19,12 +19,19 @@ from rich.console import Console
 from agents.supervised import warm_start
 from benchmarks.credit import Estimator
 from benchmarks.evaluation import Evaluation, evaluate, make_env
-from benchmarks.learners import MODEL, TITLES, make_policy, score_samples, train
+from benchmarks.learners import MODEL, make_policy, run_name, title_of
 from benchmarks.report import PROFILE, write_report
 from benchmarks.results import RunFolder, collect, write_json
-from benchmarks.runner import Run, Tell, execute
+from benchmarks.runner import Run, Tell
+from benchmarks.samples import score_samples
+from benchmarks.training import train, trained_policy
 
 WARM_START, RANDOM = "warm_start", "random"
+SMALL_GPT2: dict[str, Any] = {
+    "model_type": "gpt2", "n_layer": 2, "n_embd": 128, "n_head": 4,
+    "activation_function": "gelu_pytorch_tanh",  # GPT-2's own function in one operation, and so faster
+    "resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -46,13 +53,7 @@ class Settings:
 
     env_id: str = "textgym/Docstring-v0"
     env_kwargs: dict[str, Any] = field(default_factory=dict)
-    model: dict[str, Any] = field(
-        default_factory=lambda: {
-            "model_type": "gpt2", "n_layer": 2, "n_embd": 128, "n_head": 4,
-            "activation_function": "gelu_pytorch_tanh",  # GPT-2's own function in one operation, and so faster
-            "resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0,
-        }
-    )  # fmt: skip
+    model: dict[str, Any] = field(default_factory=lambda: dict(SMALL_GPT2))
     warm_start: dict[str, Any] = field(
         default_factory=lambda: {"learning_rate": 3e-3, "batch_size": 32, "max_epochs": 12, "patience": 1}
     )
@@ -77,7 +78,6 @@ class Settings:
 
 def quick(settings: Settings) -> Settings:
     """Returns settings that go through every part in seconds, to see that it works; its numbers mean nothing."""
-    ppo, reinforce = ({**settings.learners[name], "n_steps": 16} for name in ("ppo", "reinforce"))
     return replace(
         settings,
         model={**settings.model, "n_layer": 1, "n_embd": 32, "n_head": 2},
@@ -85,23 +85,17 @@ def quick(settings: Settings) -> Settings:
         seeds=settings.seeds[:2],
         rows=16,
         tokens=1024,
-        learners={"ppo": {**ppo, "batch_size": 256}, "reinforce": reinforce},
+        learners={
+            name: {**arguments, "n_steps": 16, **({"batch_size": 256} if "batch_size" in arguments else {})}
+            for name, arguments in settings.learners.items()
+        },
         episodes=32,
         samples=3,
     )
 
 
-def run(folder: str | Path, *, settings: Settings, jobs: int, console: Console) -> list[str]:
-    """Does the whole job, or what of it is left to do, and returns the names of the runs that failed.
-
-    Args:
-        folder: where everything goes; see `benchmarks.results`. The report is its `report.html`.
-        settings: what to do.
-        jobs: how many runs go on at a time.
-        console: where progress and the table are printed.
-    """
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+def plan(settings: Settings) -> list[Run]:
+    """Returns the warm start, the learners that go on from it, and the random policy."""
     task = make_env(settings.env_id, num_rows=1, **settings.env_kwargs).simulator.task
     shared = {
         "env_id": settings.env_id,
@@ -110,7 +104,35 @@ def run(folder: str | Path, *, settings: Settings, jobs: int, console: Console) 
         "episodes": settings.episodes,
         "samples": settings.samples,
     }
-    learners = [TITLES[name] for name in settings.learners]
+    warm = {**shared, "policy": "Warm start", "seed": 0, "settings": {"model": settings.model, **settings.warm_start}}
+    learning = [
+        Run(
+            run_name(learner, seed),
+            run_learner,
+            {
+                **shared,
+                "policy": title_of(learner),
+                "learner": learner,
+                "seed": seed,
+                "settings": {"tokens": settings.tokens, "rows": settings.rows, **arguments},
+                "warm_start": warm["settings"],
+            },
+            after=(WARM_START,),
+        )
+        for seed in settings.seeds
+        for learner, arguments in settings.learners.items()
+    ]
+    random = {**shared, "policy": "Random", "seed": 0}
+    return [
+        Run(WARM_START, run_warm_start, warm, weight=0.5),
+        *learning,
+        Run(RANDOM, run_random, random, weight=0.05, after=(WARM_START,)),  # which has all cores until then
+    ]
+
+
+def report(folder: Path, settings: Settings, console: Console) -> None:
+    """Writes the report of what is finished, as `report.html`, and prints its table."""
+    learners = [title_of(name) for name in settings.learners]
     write_json(
         folder / PROFILE,
         {
@@ -123,32 +145,9 @@ def run(folder: str | Path, *, settings: Settings, jobs: int, console: Console) 
             "order": ["Random", "Warm start", *learners],
         },
     )
-    warm = {**shared, "policy": "Warm start", "seed": 0, "settings": {"model": settings.model, **settings.warm_start}}
-    failed = execute([Run(WARM_START, run_warm_start, warm)], folder, jobs=1, console=console, title="warm start")
-    if failed:
-        return failed
-    runs = [
-        Run(
-            f"{learner}-{seed}",
-            run_learner,
-            {
-                **shared,
-                "policy": TITLES[learner],
-                "learner": learner,
-                "seed": seed,
-                "settings": {"tokens": settings.tokens, "rows": settings.rows, **arguments},
-                "warm_start": warm["settings"],
-            },
-        )
-        for seed in settings.seeds
-        for learner, arguments in settings.learners.items()
-    ]
-    runs.append(Run(RANDOM, run_random, {**shared, "policy": "Random", "seed": 0}, weight=0.05))
-    failed = execute(runs, folder, jobs=jobs, console=console, title="learning")
     collect(folder)
     write_report(folder, console)
     console.print(f"TensorBoard: tensorboard --logdir {folder}", soft_wrap=True, highlight=False)
-    return failed
 
 
 def run_warm_start(folder: RunFolder, config: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
@@ -183,7 +182,7 @@ def run_learner(folder: RunFolder, config: Mapping[str, Any], tell: Tell) -> dic
         env_kwargs=config["env_kwargs"],
         tell=tell,
     )
-    return _evaluated(algorithm.policy, config, Estimator.of(algorithm))
+    return _evaluated(trained_policy(algorithm), config, Estimator.of(algorithm))
 
 
 def run_random(folder: RunFolder, config: Mapping[str, Any], tell: Tell) -> dict[str, Any]:

@@ -21,12 +21,14 @@ from agents.best_of_n import BestOfN
 from benchmarks.credit import Estimator
 from benchmarks.efficiency import tokens_needed
 from benchmarks.evaluation import Evaluation, evaluate, make_env
-from benchmarks.learners import LEARNERS, MODEL, TITLES, make_policy, score_samples, train
+from benchmarks.learners import LEARNERS, MODEL, make_policy, run_name, title_of
 from benchmarks.policies import Policy
 from benchmarks.report import PROFILE, write_report
 from benchmarks.results import RunFolder, write_json
-from benchmarks.runner import Run, Tell, execute
+from benchmarks.runner import Run, Tell
+from benchmarks.samples import score_samples
 from benchmarks.suites import docstring
+from benchmarks.training import train, trained_policy
 
 RANDOM, WARM_START = "Random", "Warm start"
 
@@ -81,12 +83,11 @@ class Settings:
     """What the suite does; every number that one may want to change.
 
     Attributes:
-        learners: which of `benchmarks.learners.LEARNERS`.
+        learners: the further arguments of each.
         problems: the tasks.
         seeds: the training seeds.
         rows: how many texts a learner writes at a time.
-        warm: the further arguments of learners that go on from a warm start; those of others, and of fresh ones, are
-            the learners' own defaults.
+        warm: those of learners that go on from a warm start, on top.
         fresh: the learners that can't begin with the warm start, since their model is another.
         model: the transformer, as transformers' configuration.
         best_of: how many texts the best is chosen from, for the policies without training.
@@ -94,7 +95,7 @@ class Settings:
         samples: how many of the texts a report shows.
     """
 
-    learners: tuple[str, ...] = tuple(LEARNERS)
+    learners: dict[str, dict[str, Any]] = field(default_factory=lambda: {name: {} for name in LEARNERS})
     problems: tuple[Problem, ...] = PROBLEMS
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     rows: int = 64
@@ -111,7 +112,7 @@ class Settings:
         }
     )  # fmt: skip
     fresh: tuple[str, ...] = ("ngram_ppo",)
-    model: dict[str, Any] = field(default_factory=lambda: docstring.Settings().model)
+    model: dict[str, Any] = field(default_factory=lambda: dict(docstring.SMALL_GPT2))
     best_of: tuple[int, ...] = (4, 16)
     texts: int = 512
     samples: int = 6
@@ -126,7 +127,7 @@ def quick(settings: Settings) -> Settings:
     few = [replace(one, tokens=1024) for one in (copy, chain, summarize)]
     return replace(
         settings,
-        learners=("ppo", "reinforce"),
+        learners={"ppo": {}, "reinforce": {}},
         problems=tuple(few),
         seeds=settings.seeds[:2],
         rows=16,
@@ -136,25 +137,6 @@ def quick(settings: Settings) -> Settings:
         texts=32,
         samples=2,
     )
-
-
-def run(folder: str | Path, *, settings: Settings, jobs: int, console: Console) -> list[str]:
-    """Runs the suite, or what of it is left to do, and returns the names of the runs that failed.
-
-    Args:
-        folder: where everything goes; see `benchmarks.results`. The report is its `report.html`.
-        settings: what to do.
-        jobs: how many runs go on at a time.
-        console: where progress and the table are printed.
-    """
-    runs = plan(settings)
-    first = [one for one in runs if one.function is run_warm_start]
-    failed = execute(first, folder, jobs=jobs, console=console, title="warm starts")
-    lost = {Path(name).parent for name in failed}
-    others = [one for one in runs if one not in first and Path(one.name).parent not in lost]
-    failed += execute(others, folder, jobs=jobs, console=console, title="learners")
-    report(folder, settings, console)
-    return failed
 
 
 def plan(settings: Settings) -> list[Run]:
@@ -179,15 +161,15 @@ def plan(settings: Settings) -> list[Run]:
             config["settings"] = {"drawn from": one.baseline.lower(), "chosen by": "observed return"}
             if one.warm_start is not None:
                 config["warm_start"] = _warm_start(one, settings)["settings"]
-            runs.append(Run(f"{one.task}/best-of-{n}", run_untrained, config, weight=1000 * n))
+            name = f"{one.task}/best-of-{n}"
+            runs.append(Run(name, run_untrained, config, weight=1000 * n, after=_after(config, one)))
     return runs
 
 
-def report(folder: str | Path, settings: Settings, console: Console) -> None:
+def report(folder: Path, settings: Settings, console: Console) -> None:
     """Writes a report of each task and the page of scores, and prints the table."""
-    folder = Path(folder)
     untrained = [RANDOM, WARM_START, *(f"Best of {n}" for n in settings.best_of)]
-    learners = [TITLES[name] for name in settings.learners]
+    learners = [title_of(name) for name in settings.learners]
     for one in settings.problems:
         title = f"{one.task}: {one.question}"
         about = {"title": title, "introduction": "", "baseline": one.baseline, "order": [*untrained, *learners]}
@@ -245,19 +227,26 @@ def _learner(one: Problem, shared: Mapping[str, Any], settings: Settings, learne
     warm = one.warm_start is not None and learner not in settings.fresh
     config = {
         **shared,
-        "policy": TITLES[learner],
+        "policy": title_of(learner),
         "learner": learner,
         "seed": seed,
         "model": None if learner in settings.fresh else settings.model,
         "settings": {
             "tokens": one.tokens,
             "rows": settings.rows,
+            **settings.learners[learner],
             **(settings.warm.get(learner, {}) if warm else {}),
         },
     }
     if warm:
         config["warm_start"] = _warm_start(one, settings)["settings"]
-    return Run(f"{one.task}/{learner}-{seed}", run_learner, config, weight=one.tokens)
+    name = f"{one.task}/{run_name(learner, seed)}"
+    return Run(name, run_learner, config, weight=one.tokens, after=_after(config, one))
+
+
+def _after(config: Mapping[str, Any], one: Problem) -> tuple[str, ...]:
+    """Returns the runs that one of this configuration reads."""
+    return (f"{one.task}/{docstring.WARM_START}",) if "warm_start" in config else ()
 
 
 def run_warm_start(folder: RunFolder, config: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
@@ -290,7 +279,7 @@ def run_learner(folder: RunFolder, config: Mapping[str, Any], tell: Tell) -> dic
         found = evaluate("random", config["env_id"], episodes=config["episodes"], **config["env_kwargs"])
         start = float(found.returns[measure].mean())
     return {
-        **_evaluated(algorithm.policy, config, Estimator.of(algorithm)),
+        **_evaluated(trained_policy(algorithm), config, Estimator.of(algorithm)),
         "tokens_needed": tokens_needed(folder.metrics(), measure, start),
         "train_seconds": round(seconds, 1),
     }

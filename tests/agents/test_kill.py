@@ -16,7 +16,6 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -52,10 +51,10 @@ PHASES = ("start", "rollout", "update", "writing", "finishing")
 def work(path: Path, algorithm: str, fault: int) -> None:
     """Trains, or goes on, in a run's folder; tells its phases in a file beside it, and dies at a file operation."""
     from agents import checkpoint, state_files
-    from benchmarks import learners
+    from benchmarks.learners import LEARNERS
     from benchmarks.results import RunFolder
+    from benchmarks.training import train
 
-    _add_learners(learners)
     phase = _Phase(path.with_suffix(".phase"))
     for stream in (1, 2):
         os.dup2(os.open(path.with_suffix(".log"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC), stream)
@@ -65,13 +64,13 @@ def work(path: Path, algorithm: str, fault: int) -> None:
     path.with_suffix(".from").write_text("" if newest is None else str(checkpoint.timesteps_of(newest)))
     for owner, name, told in ((checkpoint, "write_state", "writing"), (checkpoint, "remove_state", "writing")):
         setattr(owner, name, phase.during(told, getattr(owner, name)))
-    learner = learners.LEARNERS[algorithm].func  # type: ignore[attr-defined]
+    learner = LEARNERS[algorithm].func
     learner.train = phase.during("update", learner.train)
     learner.collect_rollouts = phase.during("rollout", learner.collect_rollouts)
     learner.learn = phase.during("start", learner.learn)
     folder = RunFolder(path)
     folder.start(CONFIG)
-    model = learners.train(
+    model = train(
         folder, learner=algorithm, env_id="textgym/Copy-v0", tokens=TOKENS, rows=ROWS, seed=0, every=EVERY,
         model={"model_type": "gpt2", "n_layer": 1, "n_embd": 32, "n_head": 2}, settings=SETTINGS[algorithm],
         env_kwargs=ENVIRONMENT,
@@ -84,22 +83,6 @@ def work(path: Path, algorithm: str, fault: int) -> None:
     folder.finish(
         {"metrics": _digest((path / "metrics.jsonl").read_bytes())} | {k: _digest(v) for k, v in state.items()}
     )
-
-
-def _add_learners(learners: Any) -> None:
-    from sb3_contrib import TRPO
-    from stable_baselines3 import A2C
-
-    from agents.policy import TransformerPolicy
-    from agents.rollout_buffer import SequenceRolloutBuffer
-
-    class Eager(TransformerPolicy):
-        def __init__(self, *arguments: Any, **others: Any) -> None:
-            super().__init__(*arguments, **{"attn_implementation": "eager", **others})
-
-    buffer = {"rollout_buffer_class": SequenceRolloutBuffer}
-    learners.LEARNERS |= {"a2c": partial(A2C, TransformerPolicy, **buffer), "trpo": partial(TRPO, Eager, **buffer)}
-    learners.DEFAULTS |= {"a2c": {}, "trpo": {}}
 
 
 class _Phase:
@@ -201,7 +184,7 @@ def start(path: Path, algorithm: str, fault: int = 0) -> BaseProcess:
     """Starts a process of its own, forked from one that has imported what it needs and done nothing else."""
     path.with_suffix(".phase").unlink(missing_ok=True)
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["benchmarks.learners", "tensorboard.compat.proto.event_pb2"])
+    context.set_forkserver_preload(["benchmarks.training", "tensorboard.compat.proto.event_pb2"])
     process = context.Process(target=work, args=(path, algorithm, fault), daemon=True)
     process.start()
     return process

@@ -9,8 +9,9 @@ from stable_baselines3 import A2C, PPO
 from agents.exploration import Exploration
 from agents.ngram_policy import NgramFeatures, NgramPolicy, is_ngram_model
 from agents.vec_env import make_vec_env
-from benchmarks.learners import saved_policy, train
+from benchmarks.learners import saved_policy
 from benchmarks.results import RunFolder
+from benchmarks.training import train
 
 LENGTH = 12
 SPACE = spaces.Dict(

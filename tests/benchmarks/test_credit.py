@@ -13,10 +13,11 @@ from agents.ngram_policy import NgramPolicy
 from agents.token_scores import PlayedTexts, token_scores
 from benchmarks.credit import Estimator, credit
 from benchmarks.evaluation import evaluate, make_env
-from benchmarks.learners import LEARNERS, make_policy, score_samples
+from benchmarks.learners import LEARNERS, make_policy
 from benchmarks.replay import replay
 from benchmarks.report.records import Problem, Report, Sample, ScoredText
 from benchmarks.report.texts_section import texts_section
+from benchmarks.samples import score_samples
 from benchmarks.statistics import correlation
 
 COPY, CHAIN = "textgym/Copy-v0", "textgym/Chain-v0"

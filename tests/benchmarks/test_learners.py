@@ -10,8 +10,9 @@ from safetensors.torch import load_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from benchmarks.evaluation import evaluate
-from benchmarks.learners import IN_ROUNDS, MODEL, make_policy, train
+from benchmarks.learners import IN_ROUNDS, MODEL, make_policy
 from benchmarks.results import RunFolder
+from benchmarks.training import train
 from tests.laws import assert_same
 
 GROUPS: dict[str, Any] = {"n_steps": 8, "baseline": "leave_one_out", "group_size": 2}

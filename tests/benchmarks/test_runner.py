@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import signal
 import subprocess
@@ -16,12 +17,15 @@ from types import ModuleType
 import pytest
 from rich.console import Console
 
+from benchmarks.processes import Processes
 from benchmarks.results import RunFolder
-from benchmarks.runner import Run, execute
+from benchmarks.runner import Run, ancestors, execute, runs_beside
 
 JOBS = """
 import os, signal, time
 from rich.console import Console
+from benchmarks.processes import Processes
+from benchmarks.results import RunFolder
 from benchmarks.runner import Run, execute
 
 def double(folder, config, tell):
@@ -29,6 +33,10 @@ def double(folder, config, tell):
     tell(0.5)
     print("doubling")
     return {"doubled": 2 * config["x"]}
+
+def add(folder, config, tell):
+    names = config["names"]
+    return {"sum": sum(RunFolder(folder.path.parent / name).result()["doubled"] for name in names)}
 
 def fail(folder, config, tell):
     raise RuntimeError("no such luck [bold]")
@@ -44,7 +52,7 @@ def endless(folder, config, tell):
 
 def main(folder):
     signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell takes from what it runs in the background
-    execute([Run("endless", endless)], folder, jobs=1, console=Console(), title="test")
+    execute([Run("endless", endless)], folder, workers=Processes(1), console=Console(), title="test")
 """
 
 
@@ -69,7 +77,8 @@ def test_a_plan_goes_on_past_failures_and_runs_nothing_twice(tmp_path: Path, job
         Run("worse", jobs.crash),
         Run("b", jobs.double, {"x": 2}),
     ]
-    assert sorted(execute(runs, tmp_path, jobs=2, console=console, title="test")) == ["bad", "worse"]
+    failed = execute(runs, tmp_path, workers=Processes(2), console=console, title="test")
+    assert failed == {"bad": "exit code 1", "worse": "exit code 9"}
     results = [RunFolder(tmp_path / name).result() for name in "ab"]
     assert [result["doubled"] for result in results] == [2, 4]
     assert all(0 <= result["seconds"] < 60 for result in results)
@@ -82,16 +91,66 @@ def test_a_plan_goes_on_past_failures_and_runs_nothing_twice(tmp_path: Path, job
 
     before = (tmp_path / "a" / "result.json").stat().st_mtime_ns
     changed = [runs[0], Run("b", jobs.double, {"x": 3})]
-    assert execute(changed, tmp_path, jobs=2, console=console, title="test") == []
+    assert execute(changed, tmp_path, workers=Processes(2), console=console, title="test") == {}
     assert (tmp_path / "a" / "result.json").stat().st_mtime_ns == before
     assert RunFolder(tmp_path / "b").result()["doubled"] == 6
     assert "a was finished before" in out.getvalue()
 
 
+def test_a_run_waits_for_those_that_it_reads_and_is_not_started_if_one_failed(tmp_path: Path, jobs: ModuleType) -> None:
+    out = StringIO()
+    runs = [
+        Run("sum", jobs.add, {"names": ["a", "deep/b"]}, after=("a", "deep/b")),
+        Run("a", jobs.double, {"x": 1}),
+        Run("deep/b", jobs.double, {"x": 2}),
+        Run("bad", jobs.fail),
+        Run("unfed", jobs.add, {"names": ["bad"]}, after=("bad", "a")),
+        Run("unfed too", jobs.double, {"x": 3}, after=("unfed",)),
+    ]
+    console = Console(file=out, width=200)
+    failed = execute(runs, tmp_path, workers=Processes(2), console=console, title="test")
+    assert failed == {
+        "bad": "exit code 1",
+        "unfed": "not started: it reads bad, which failed",
+        "unfed too": "not started: it reads unfed, which failed",
+    }
+    assert RunFolder(tmp_path / "sum").result()["sum"] == 6
+    assert RunFolder(tmp_path / "bad").failed
+    assert not (tmp_path / "unfed").exists()
+    assert "unfed failed (not started" in out.getvalue()
+
+
+@pytest.mark.parametrize(("name", "beside"), [("start", 2), ("a", 3), ("b", 3), ("sum", 2), ("alone", 5)])
+def test_threads_depend_on_the_plan_alone(jobs: ModuleType, name: str, beside: int) -> None:
+    runs = [
+        Run("start", jobs.double),
+        Run("a", jobs.double, after=("start",)),
+        Run("b", jobs.double, after=("start",)),
+        Run("sum", jobs.add, after=("a", "b")),
+        Run("alone", jobs.double),
+    ]
+    assert runs_beside(name, ancestors(runs)) == beside
+
+
+def test_the_identity_of_a_run_is_that_of_its_function_and_configuration(tmp_path: Path, jobs: ModuleType) -> None:
+    run = Run("a", jobs.double, {"x": 1, "sizes": (1, 2)}, weight=2.0)
+    assert run.identity == Run("b", jobs.double, {"sizes": [1, 2], "x": 1}).identity
+    canonical = b'{"function":"jobs_of_a_test.double","sizes":[1,2],"x":1}'
+    assert run.identity == hashlib.sha256(canonical).hexdigest()
+    others = [Run("a", jobs.fail, run.config), Run("a", jobs.double, {**run.config, "x": 2})]
+    assert len({run.identity, *(other.identity for other in others)}) == 3
+    folder = RunFolder(tmp_path / "a")
+    folder.start(run.record)
+    assert folder.identity == run.identity
+    assert folder.config()["versions"]
+
+
 def test_bars_on_a_terminal(tmp_path: Path, jobs: ModuleType) -> None:
     out = StringIO()
     console = Console(file=out, width=100, force_terminal=True)
-    assert execute([Run("a", jobs.double, {"x": 1})], tmp_path, jobs=1, console=console, title="test") == []
+    assert (
+        execute([Run("a", jobs.double, {"x": 1})], tmp_path, workers=Processes(1), console=console, title="test") == {}
+    )
     assert "100%" in out.getvalue()
 
 
@@ -129,9 +188,17 @@ def test_a_stopped_plan_leaves_its_metrics_and_no_process(
 
 def test_bad_plans_are_refused(tmp_path: Path, jobs: ModuleType) -> None:
     with pytest.raises(ValueError, match="jobs must be at least 1, got 0"):
-        execute([], tmp_path, jobs=0, console=Console(file=StringIO()), title="test")
+        Processes(0)
     with pytest.raises(ValueError, match="different names, got a, a"):
-        execute([Run("a", jobs.double)] * 2, tmp_path, jobs=1, console=Console(file=StringIO()), title="test")
+        execute(
+            [Run("a", jobs.double)] * 2, tmp_path, workers=Processes(1), console=Console(file=StringIO()), title="test"
+        )
+    with pytest.raises(ValueError, match="a reads b, which is not in the plan"):
+        ancestors([Run("a", jobs.double, after=("b",))])
+    with pytest.raises(ValueError, match="wait for each other: a, b, a"):
+        ancestors([Run("a", jobs.double, after=("b",)), Run("b", jobs.double, after=("a",))])
+    with pytest.raises(ValueError, match="must not have 'versions'"):
+        Run("a", jobs.double, {"versions": {}})
 
 
 def until(condition: Callable[[], bool], seconds: float = 120.0) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks.evaluation import evaluate
-from benchmarks.learners import score_samples
+from benchmarks.samples import score_samples
 from benchmarks.voices import voices
 
 RATING = {"name": "rating", "metric": "rouge_l", "levels": 5, "readings": 2, "weight": 0.5}
