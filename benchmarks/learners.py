@@ -47,7 +47,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "policy_kwargs": {"attn_implementation": "eager"},
     },
     "reinforce": {},
-    "rloo": {**_GROUPS, "baseline": "leave_one_out"},
+    "rloo": {**_GROUPS, "baseline": "leave_one_out", "n_minibatches": 4},
     "grpo": {
         **_GROUPS, "baseline": "group_normalised", "normalize_length": "text", "n_epochs": 2, "n_minibatches": 2,
         "ent_coef": [0.02, 0.0],
@@ -57,7 +57,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 """What suits fresh policies and short texts better than the algorithms' own defaults; [start, end] is a schedule."""
 
-LEARNERS: dict[str, partial[BaseAlgorithm]] = {
+LEARNERS: dict[str, partial[Any]] = {
     "ppo": partial(PPO, TransformerPolicy, rollout_buffer_class=SequenceRolloutBuffer),
     "maskable_ppo": partial(MaskablePPO, MaskableTransformerPolicy, rollout_buffer_class=MaskableSequenceRolloutBuffer),
     "a2c": partial(A2C, TransformerPolicy, rollout_buffer_class=SequenceRolloutBuffer),
@@ -134,7 +134,7 @@ def train(
     if LEARNERS[learner].func not in (REINFORCE, SelfTraining):  # which see to their exploration themselves
         callbacks.append(Exploration(**{name: arguments.pop(name) for name in EXPLORATION if name in arguments}))
     policy_kwargs = {"model": start, **arguments.pop("policy_kwargs", {})}
-    algorithm = LEARNERS[learner](env=env, seed=seed, policy_kwargs=policy_kwargs, **arguments)
+    algorithm: BaseAlgorithm = LEARNERS[learner](env=env, seed=seed, policy_kwargs=policy_kwargs, **arguments)
     algorithm.set_logger(configure(str(folder.tensorboard), ["tensorboard"]))
     algorithm.learn(tokens, callback=CallbackList(callbacks))
     assert isinstance(algorithm.policy, TransformerCore)
