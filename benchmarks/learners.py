@@ -9,7 +9,6 @@ from typing import Any
 
 from sb3_contrib import TRPO, MaskablePPO
 from stable_baselines3 import A2C, PPO
-from stable_baselines3.common.base_class import BaseAlgorithm
 
 from agents.cloning import Cloning
 from agents.contrastive import Contrastive
@@ -45,7 +44,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "policy_kwargs": {"attn_implementation": "eager"},
     },
     "reinforce": {},
-    "rloo": {**_GROUPS, "baseline": "leave_one_out"},
+    "rloo": {**_GROUPS, "baseline": "leave_one_out", "n_minibatches": 4},
     "grpo": {
         **_GROUPS, "baseline": "group_normalised", "normalize_length": "text", "n_epochs": 2, "n_minibatches": 2,
         "ent_coef": [0.02, 0.0],
@@ -59,7 +58,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 """What suits fresh policies and short texts better than the algorithms' own defaults; [start, end] is a schedule."""
 
-LEARNERS: dict[str, partial[BaseAlgorithm]] = {
+LEARNERS: dict[str, partial[Any]] = {
     "ppo": partial(PPO, TransformerPolicy, rollout_buffer_class=SequenceRolloutBuffer),
     "maskable_ppo": partial(MaskablePPO, MaskableTransformerPolicy, rollout_buffer_class=MaskableSequenceRolloutBuffer),
     "a2c": partial(A2C, TransformerPolicy, rollout_buffer_class=SequenceRolloutBuffer),

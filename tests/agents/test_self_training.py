@@ -18,7 +18,7 @@ COPY = {"length": 2, "letters": 3, "size": 9}
 def make_model(rows=8, env_arguments=None, **arguments):
     given = {**COPY, "group_size": arguments.get("group_size", 1), **(env_arguments or {})}
     env = make_vec_env("textgym/Copy-v0", n_envs=rows, seed=0, **given)
-    arguments = {"policy_kwargs": {"model": SMALL}, "n_steps": 12, **arguments}
+    arguments = {"policy_kwargs": {"model": SMALL}, "n_steps": 12, "n_epochs": 2, "n_minibatches": 1, **arguments}
     return SelfTraining("TransformerPolicy", env, seed=0, device="cpu", **arguments)
 
 
@@ -177,11 +177,11 @@ def test_wrong_arguments_are_refused(wrong, message):
 @pytest.mark.slow
 def test_a_judge_that_likes_itself_pays_more_and_more_for_no_better_texts(tmp_path):
     """The judge is the policy as it was before learning, with habits of its own: wrong ones, but likely."""
-    space = make_vec_env("textgym/Copy-v0", **COPY)
+    letters = {"length": 3, "letters": 8, "size": 64}
+    space = make_vec_env("textgym/Copy-v0", **letters)
     torch.manual_seed(0)
-    habits = TransformerPolicy(
-        space.observation_space, space.action_space, lambda _: 0.0, model={**SMALL, "tie_word_embeddings": False}
-    )
+    untied = {**SMALL, "tie_word_embeddings": False}
+    habits = TransformerPolicy(space.observation_space, space.action_space, lambda _: 0.0, model=untied)
     with torch.no_grad():
         habits.backbone.lm.lm_head.weight.mul_(25.0)
     habits.backbone.save_pretrained(tmp_path)
@@ -189,16 +189,17 @@ def test_a_judge_that_likes_itself_pays_more_and_more_for_no_better_texts(tmp_pa
     for kappa in (0.0, 2.0):
         judge = {"name": "self_feedback", "metric": "rouge_l", "kappa": kappa}
         judge["model"] = {"name": "causal_lm", "path": str(tmp_path)}
-        start = {"env_arguments": {"feedback": [judge]}, "policy_kwargs": {"model": str(tmp_path)}}
+        start = {"env_arguments": {**letters, "feedback": [judge]}, "policy_kwargs": {"model": str(tmp_path)}}
         record = Record()
-        make_model(rows=32, learning_rate=5e-3, **start).learn(32 * 12 * 40, record)
-        returns = np.array(
-            [[each[f"rollout/{name}_return"] for name in ("observed", "gold")] for each in record.records]
-        )
-        gained[kappa] = returns[-3:].mean(axis=0) - returns[:3].mean(axis=0)
+        model = make_model(rows=32, learning_rate=1e-2, n_epochs=4, n_minibatches=2, **start)
+        model.learn(32 * 12 * 25, record)
+        names = ("rollout/observed_return", "rollout/clean_return", "rollout/gold_return")
+        returns = np.array([[each[name] for name in names] for each in record.records])
+        gained[kappa] = dict(zip(("observed", "clean", "gold"), returns[-3:].mean(axis=0) - returns[0], strict=True))
         preference[kappa] = record.records[0].get("rollout/self_preference", 0.0)
-    assert gained[0.0][1] > 0.3
+    assert gained[0.0]["gold"] > 0.15
     assert preference[0.0] == 0.0
-    assert gained[2.0][0] > 0.5
-    assert gained[2.0][1] < 0.1
-    assert preference[2.0] > 0.8
+    assert gained[2.0]["observed"] > 0.8
+    assert gained[2.0]["clean"] < 0.0
+    assert gained[2.0]["gold"] < 0.01
+    assert preference[2.0] > 0.5
