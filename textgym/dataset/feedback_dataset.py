@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
+from textgym.dataset.comparisons import Comparison, Comparisons, Written
 from textgym.dataset.records import Reading, Record, SignalFeedback, Source, from_row, to_rows
 from textgym.dataset.storage import read_rows, write_rows
 from textgym.registration import suggestion
@@ -73,38 +73,58 @@ class FeedbackDataset(Sequence[Record]):
 
         An answer about a pair gives one row, a ranking one for each two of its texts; ties give none.
         """
-        rows = []
+        return [
+            {"prompt": chosen.record.prompt, "chosen": chosen.completion, "rejected": worse.completion}
+            for chosen, rejected in self.comparisons(signal)
+            for worse in rejected
+        ]
+
+    def comparisons(self, signal: str | None = None) -> Comparisons:
+        """Returns the same with token ids, as learners of preferences take them: each text with those that are worse.
+
+        An answer about a pair gives one, a ranking of K texts K - 1: each text but the last with all behind it.
+        """
+        found, ties = [], 0
         for record, reading in self._answers(signal):
-            if "opponent" in reading.said and reading.value != 0.5:
-                pair = (record.completion, reading.said["opponent"])
+            if "opponent" in reading.said:
+                ties += reading.value == 0.5
+                opponent = Written(record, reading.said["opponent"], reading.said.get("opponent_ids"))
+                pair = Written.of(record), opponent
                 chosen, rejected = pair if (reading.value or 0.0) > 0.5 else pair[::-1]
-                rows.append({"prompt": record.prompt, "chosen": chosen, "rejected": rejected})
-        for ranking in self.rankings(signal):
-            for chosen, rejected in combinations(ranking["completions"], 2):
-                rows.append({"prompt": ranking["prompt"], "chosen": chosen, "rejected": rejected})
-        return [row for row in rows if row["chosen"] != row["rejected"]]
+                if reading.value != 0.5 and chosen.completion != rejected.completion:
+                    found.append(Comparison(chosen, (rejected,)))
+        for ranked in self._rankings(signal):
+            for place, best in enumerate(ranked):
+                others = tuple(Written.of(one) for one in ranked[place + 1 :] if one.completion != best.completion)
+                found += [Comparison(Written.of(best), others)] if others else []
+        return Comparisons(found, ties)
 
     def rankings(self, signal: str | None = None) -> list[Row]:
         """Returns `prompt` and `completions`, the best first, of every ranking of a whole group.
 
         Data sets that were collected alike and added up keep their groups apart.
         """
-        groups: dict[Any, dict[int, str]] = {}
-        group_of: dict[int, dict[int, str]] = {}
+        return [
+            {"prompt": ranked[0].prompt, "completions": [record.completion for record in ranked]}
+            for ranked in self._rankings(signal)
+        ]
+
+    def _rankings(self, signal: str | None) -> Iterator[list[Record]]:
+        """Yields the texts of every ranking of a whole group, the best first."""
+        groups: dict[Any, dict[int, Record]] = {}
+        group_of: dict[int, dict[int, Record]] = {}
         for record in self.records:
             place = record.episode % record.source.group_size
-            if place in groups.get(record.group, {place: ""}):  # the first text of the group, or of the next data set's
+            if place in groups.get(record.group, (place,)):  # the first text of the group, or of the next data set's
                 groups[record.group] = {}
-            groups[record.group][place] = record.completion
+            groups[record.group][place] = record
             group_of.setdefault(id(record), groups[record.group])
-        rows = []
         for record, reading in self._answers(signal):
             texts = group_of[id(record)]
             ranks = {place: rank for place, rank in enumerate(reading.said.get("ranking", ())) if rank > 0}
             best_first = sorted(ranks.keys() & texts.keys(), key=ranks.__getitem__)
             if len(best_first) > 1:
-                rows.append({"prompt": record.prompt, "completions": [texts[place] for place in best_first]})
-        return rows
+                yield [texts[place] for place in best_first]
 
     def unpaired(self, signal: str | None = None, threshold: float = 0.5) -> list[Row]:
         """Returns `prompt`, `completion`, `label`, whether the text is a good one.
@@ -130,22 +150,26 @@ class FeedbackDataset(Sequence[Record]):
         among the texts of which most signals were observed, since others can't be compared with them. A text that
         nobody was asked about is never the best one.
         """
-        imitated = [
-            {"prompt": record.prompt, "completion": reading.said[name]}
+        return [{"prompt": text.record.prompt, "completion": text.completion} for text in self.imitated(signal)]
+
+    def imitated(self, signal: str | None = None) -> list[Written]:
+        """Returns the texts of `supervised` with token ids, as learners take them."""
+        shown = [
+            Written(record, reading.said[name], reading.said.get(f"{name}_ids"))
             for record, reading in self._answers(signal)
             for name in ("demonstration", "corrected")
             if name in reading.said
         ]
-        return imitated or self._best(signal)
+        return shown or self._best(signal)
 
-    def _best(self, signal: str | None) -> list[Row]:
-        best: dict[str, tuple[int, float, str]] = {}
+    def _best(self, signal: str | None) -> list[Written]:
+        best: dict[str, tuple[int, float, Record]] = {}
         for record, part in self.parts(signal):
             observed = sum(own.observed_value is not None for own in record.feedback) if signal is None else 0
             score = record.observed_return if signal is None else _mean_answer(part)
             if score is not None and (record.prompt not in best or (observed, score) > best[record.prompt][:2]):
-                best[record.prompt] = (observed, score, record.completion)
-        return [{"prompt": prompt, "completion": text} for prompt, (_, _, text) in best.items()]
+                best[record.prompt] = (observed, score, record)
+        return [Written.of(record) for _, _, record in best.values()]
 
     def ratings(self, signal: str | None = None) -> list[Row]:
         """Returns `prompt`, `completion`, `rating` of every answer about a whole text: its level.
@@ -164,6 +188,14 @@ class FeedbackDataset(Sequence[Record]):
     def edits(self, signal: str | None = None) -> list[Row]:
         """Returns `prompt`, `completion`, `corrected` of every text that was corrected."""
         return self._said("corrected", signal)
+
+    def corrections(self, signal: str | None = None) -> list[tuple[Written, Written]]:
+        """Returns every text that was corrected and what was made of it, with token ids, as learners take them."""
+        return [
+            (Written.of(record), Written(record, reading.said["corrected"], reading.said.get("corrected_ids")))
+            for record, reading in self._answers(signal)
+            if "corrected" in reading.said
+        ]
 
     def comments(self, signal: str | None = None) -> list[Row]:
         """Returns `prompt`, `completion`, `comment` of every comment."""

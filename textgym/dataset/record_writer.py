@@ -123,33 +123,34 @@ class RecordWriter:
     def _readings(self, step: int, fields: Mapping[str, Any]) -> Iterator[Reading]:
         """Yields the m readings of an answer; fields about each have the shape (m, ...), others are about all."""
         values, answered, people = (fields[name].tolist() for name in _OWN)
-        words = self._in_words({name: value for name, value in fields.items() if name not in _OWN})
-        for i, who in enumerate(people):
-            if not answered[i]:
-                yield Reading(who, None, step, {})
-                continue
-            said = {
-                name: told[i] if isinstance(told, list) and len(told) == len(people) else told
-                for name, told in words.items()
-            }
-            yield Reading(who, values[i], step, said)
+        words = self._in_words({name: value for name, value in fields.items() if name not in _OWN}, len(people))
+        for value, given, who, said in zip(values, answered, people, words, strict=True):
+            yield Reading(who, value if given else None, step, said if given else {})
 
-    def _in_words(self, fields: Mapping[str, Any]) -> dict[str, Any]:
-        """Returns fields as plain data, with token ids decoded."""
-        said: dict[str, Any] = {}
+    def _in_words(self, fields: Mapping[str, Any], readings: int) -> list[dict[str, Any]]:
+        """Returns the fields as plain data for each of m readings; token ids are decoded, and kept beside the text."""
+        said: list[dict[str, Any]] = [{} for _ in range(readings)]
         for name, value in fields.items():
             base = name.removesuffix("_ids")
             if f"{base}_lengths" in fields:
-                said[base] = self._decoded(value, fields[f"{base}_lengths"])
+                texts = np.broadcast_to(value, (readings, value.shape[-1]))
+                lengths = np.broadcast_to(fields[f"{base}_lengths"], readings)
+                for own, text, length in zip(said, texts, lengths, strict=True):
+                    own[base], own[f"{base}_ids"] = self._decoded(text, length), self._closed(text[:length])
             elif not name.endswith("_lengths"):
-                said[name] = _plain(np.asarray(value).tolist())
+                plain = _plain(np.asarray(value).tolist())
+                about_each = isinstance(plain, list) and len(plain) == readings
+                for number, own in enumerate(said):
+                    own[name] = plain[number] if about_each else plain
         return said
 
-    def _decoded(self, ids: np.ndarray[Any, Any], lengths: np.ndarray[Any, Any]) -> Any:
-        """Returns the text of token ids (T,), or a list of those of (m, T)."""
-        if np.ndim(lengths):
-            return [self._decoded(*text) for text in zip(ids, lengths, strict=True)]
-        return self._simulator.task.decode_text(ids[:lengths])
+    def _closed(self, ids: np.ndarray[Any, Any]) -> list[int]:
+        """Returns token ids (T,) as an agent would have written them: with an end token, if the budget has room."""
+        tokens: list[int] = ids.tolist()
+        return [*tokens, self._simulator.vocabulary.end_id] if len(tokens) < self._simulator.max_new_tokens else tokens
+
+    def _decoded(self, ids: np.ndarray[Any, Any], length: np.ndarray[Any, Any]) -> str:
+        return self._simulator.task.decode_text(ids[:length])
 
 
 def _plain(value: Any) -> Any:

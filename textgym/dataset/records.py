@@ -16,8 +16,9 @@ class Reading:
         value: the answer as a number, between the signal's `low` and `high`; None where the annotator would not say.
         step: the number of the token that the answer follows: the text's last for an annotator of whole texts.
         said: what was said beyond the number, as plain data: `level`, `comment`, `corrected`, `choice` and so on.
-            Token ids are decoded: what the annotation calls `opponent_ids` and `opponent_lengths` is `opponent` here.
-            A single `token` stays a number.
+            Token ids are decoded: what the annotation calls `opponent_ids` and `opponent_lengths` is `opponent` here,
+            and `opponent_ids` are its tokens as an agent would have written them, with the end token where the budget
+            has room for it; likewise `corrected` and `demonstration`. A single `token` stays a number.
     """
 
     annotator: int
