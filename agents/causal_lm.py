@@ -11,7 +11,7 @@ import torch
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from agents.backbone import Backbone
-from agents.supervised import Texts, token_losses
+from agents.texts import Texts, token_losses
 from textgym.metrics.scorers import Scorer
 from textgym.tasks.base import Task, pad
 from textgym.transition import Transition

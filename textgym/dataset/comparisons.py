@@ -32,6 +32,11 @@ class Written(NamedTuple):
         """Returns the record's own text."""
         return cls(record, record.completion, record.completion_ids)
 
+    @property
+    def words(self) -> str | list[int]:
+        """The token ids where they are known, else the text."""
+        return self.completion if self.ids is None else self.ids
+
 
 class Comparison(NamedTuple):
     """A text and all those that are worse, for the same prompt."""
