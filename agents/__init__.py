@@ -9,5 +9,10 @@ Import from the modules, each of which holds one idea:
 - `agents.vec_env`: `make_vec_env`, `GymnasiumVecEnv`
 - `agents.reinforce`: `REINFORCE`
 - `agents.supervised`: `warm_start`
+- `agents.cloning`: `Cloning`, of demonstrations, corrected texts, references or plain texts
+- `agents.reviser`: `Reviser`, which makes a better text out of a draft
+- `agents.preference`: `DPO`
+- `agents.contrastive`: `Contrastive`
+- `agents.rounds`: `learn_in_rounds`, from a policy's own texts, again and again
 - `agents.callbacks`: callbacks that log clean, observed and gold returns
 """

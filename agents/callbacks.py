@@ -1,4 +1,4 @@
-"""Callbacks for any Stable-Baselines3 algorithm: what finished texts were worth, and a stop at broken losses."""
+"""Callbacks for any Stable-Baselines3 algorithm: what finished texts were worth, a stop at broken losses, and a bar."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 from stable_baselines3.common.callbacks import BaseCallback
+from tqdm import tqdm
 
 RETURNS = ("clean_return", "observed_return", "gold_return")
 
@@ -84,6 +85,23 @@ class StopOnNonFinite(BaseCallback):
 
     def _on_training_end(self) -> None:
         self._on_rollout_start()
+
+
+class TokenProgressBar(BaseCallback):
+    """A bar that counts timesteps of any size, such as the tokens of a batch, and shows the loss."""
+
+    def _on_training_start(self) -> None:
+        self._start = self.num_timesteps
+        self._bar = tqdm(total=self.locals["total_timesteps"] - self._start, unit="token")
+
+    def _on_step(self) -> bool:
+        loss = self.logger.name_to_value.get("train/loss", math.nan)
+        self._bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
+        self._bar.update(self.num_timesteps - self._start - self._bar.n)
+        return True
+
+    def _on_training_end(self) -> None:
+        self._bar.close()
 
 
 def _train_values(callback: BaseCallback) -> dict[str, float]:

@@ -10,7 +10,8 @@ import numpy as np
 from stable_baselines3.common.type_aliases import GymEnv
 
 from agents.backbone import Backbone
-from agents.offline_algorithm import OfflineAlgorithm, Told
+from agents.lessons import Told
+from agents.offline_algorithm import OfflineAlgorithm
 from agents.policy import TransformerPolicy
 from agents.reading import Reader
 from agents.texts import Texts, cloning_loss, score_tokens
@@ -23,15 +24,16 @@ class Cloning(OfflineAlgorithm[Texts]):
     """Maximum likelihood on texts given their prompts; the value head learns nothing.
 
     The loss is the mean over the tokens of a batch of -log pi(a_t | s_t). What is logged beside it: `nll`, the same
-    without the prompt, whose `exp` is the perplexity, and `accuracy`, the share of tokens that are the policy's likeliest.
+    without the prompt, whose `exp` is the perplexity, and `accuracy`, the share of tokens that are the policy's
+    likeliest.
 
     What is learnt is one of
 
     - `"references"`: the references of the task's train split;
-    - a `FeedbackDataset`: all demonstrations of whole texts and all corrected texts; where there are none, the best text
-      of each prompt, as `FeedbackDataset.supervised` has it;
-    - texts of records, such as `best_texts` returns (with the policy's own texts that is the reward-ranked fine-tuning of
-      Dong et al. 2023, "RAFT");
+    - a `FeedbackDataset`: all demonstrations of whole texts and all corrected texts; where there are none, the best
+      text of each prompt, as `FeedbackDataset.supervised` has it;
+    - texts of records, such as `best_texts` returns; with the policy's own texts that is the reward-ranked fine-tuning
+      of Dong et al. 2023, "RAFT";
     - rows with `prompt` and `completion`, strings or token ids;
     - texts without a prompt, to learn a language: a list of strings or token ids, or the path of a text file, whose
       lines are the texts. They are packed into pieces as long as the policy reads; see `Texts.packed`;

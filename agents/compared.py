@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -95,12 +96,14 @@ class Compared:
     @cached_property
     def lengths(self) -> IntArray:
         """The length of the longest text of each comparison, with its prompt, (C,)."""
-        return self._over_texts(self.texts.lengths).max(axis=1)
+        lengths: IntArray = self._over_texts(self.texts.lengths).max(axis=1)
+        return lengths
 
     @cached_property
     def learnt(self) -> IntArray:
         """How many tokens of each comparison are learnt from, (C,)."""
-        return self._over_texts(self.texts.learnt).sum(axis=1)
+        learnt: IntArray = self._over_texts(self.texts.learnt).sum(axis=1)
+        return learnt
 
     @property
     def prompts(self) -> list[bytes]:
@@ -132,8 +135,8 @@ def _of_comparisons(comparisons: Sequence[Comparison], reader: Reader) -> tuple[
 
 def _of_rows(rows: Sequence[Any], reader: Reader) -> tuple[Texts, list[list[int]]]:
     prompts, texts = reader.rows(rows, "chosen", "rejected")
-    starts = np.cumsum([0, *map(len, texts)])
-    groups = [list(range(first, end)) for first, end in zip(starts[:-1], starts[1:], strict=True)]
+    starts = np.cumsum([0, *map(len, texts)]).tolist()
+    groups = [list(range(first, end)) for first, end in pairwise(starts)]
     before = [prompt for prompt, some in zip(prompts, texts, strict=True) for _ in some]
     flat = [text for some in texts for text in some]
     return Texts.of_tokens(before, flat, pad_id=reader.task.vocabulary.pad_id), groups

@@ -9,7 +9,8 @@ from stable_baselines3.common.type_aliases import GymEnv
 from torch.nn.functional import cosine_similarity, relu
 
 from agents.compared import Compared
-from agents.offline_algorithm import OfflineAlgorithm, Told
+from agents.lessons import Told
+from agents.offline_algorithm import OfflineAlgorithm
 from agents.policy import TransformerPolicy
 from agents.reading import Reader
 from agents.texts import Texts, TokenScores, score_tokens, text_log_probs
@@ -29,10 +30,10 @@ class Contrastive(OfflineAlgorithm[Compared]):
         margin    d(x, y+) + mean over y- of max(0, m - d(x, y-)),
 
     plus nll_coef times -l(y+). `info_nce` is the loss of van den Oord et al. 2018, "Representation learning with
-    contrastive predictive coding", equation 4, with the policy's own log-probability as its score, so that it ranks what
-    the policy would write: as candidates are ranked by Liu et al. 2022, "BRIO", and Zhao et al. 2023, "SLiC-HF". With
-    one y- it is the logistic loss on a difference of l; where each text but the worst is y+ once, against all
-    that are worse, as `compare_scores` has it, the sum is the Plackett-Luce likelihood of the ranking.
+    contrastive predictive coding", equation 4, with the policy's own log-probability as its score: what the policy
+    would write is ranked, as candidates are by Liu et al. 2022, "BRIO", and Zhao et al. 2023, "SLiC-HF". With one y-
+    it is the logistic loss on a difference of l; where each text but the worst is y+ once, against all that are worse,
+    as `compare_scores` has it, the sum is the Plackett-Luce likelihood of the ranking.
 
     The margin loss is that of Hadsell, Chopra, LeCun 2006, "Dimensionality reduction by learning an invariant mapping",
     equation 4, without the squares. Its distance is one of
@@ -115,7 +116,9 @@ class Contrastive(OfflineAlgorithm[Compared]):
 
     def _distances(self, scores: TokenScores, texts: Texts, rows: IntArray) -> torch.Tensor:
         """Returns the distances between the representations of some texts and of their prompts, (n,)."""
-        starts, ends = (torch.from_numpy(part[rows, None]).to(self.device) for part in (texts.prompt_lengths, texts.lengths))
+        starts, ends = (
+            torch.from_numpy(part[rows, None]).to(self.device) for part in (texts.prompt_lengths, texts.lengths)
+        )
         place = torch.arange(scores.hidden.shape[1], device=self.device)  # a state is that of the token it has read
         in_prompt, in_text = place < starts, (starts <= place) & (place < ends)
         if texts.replies is not None:
@@ -123,7 +126,8 @@ class Contrastive(OfflineAlgorithm[Compared]):
         prompt, text = (_mean_state(scores.hidden, mask) for mask in (in_prompt, in_text))
         if self.distance == "cosine":
             return 1 - cosine_similarity(prompt, text, dim=-1)
-        return (prompt - text).norm(dim=-1)
+        distances: torch.Tensor = (prompt - text).norm(dim=-1)
+        return distances
 
 
 def info_nce(chosen: torch.Tensor, rejected: torch.Tensor, known: torch.Tensor, temperature: float) -> torch.Tensor:

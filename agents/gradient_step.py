@@ -28,7 +28,7 @@ def gradient_step(
     if not torch.isfinite(loss):
         raise FloatingPointError(f"the loss became {loss.item()}: lower the learning_rate or max_grad_norm")
     optimizer.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()
     norm = torch.nn.utils.clip_grad_norm_(parameters, max_grad_norm)
     optimizer.step()
     return norm

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import abstractmethod
-from collections.abc import Iterator
-from typing import Any, ClassVar, Generic, NamedTuple, Protocol, Self, TypeVar
+from typing import Any, ClassVar, Generic, Self
 
 import numpy as np
 import torch
@@ -13,52 +12,13 @@ from gymnasium import spaces
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback, CallbackList, ConvertCallback
 from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback, Schedule
-from tqdm import tqdm
 
+from agents.callbacks import TokenProgressBar
 from agents.gradient_step import gradient_step
+from agents.lessons import LessonsT, Passes, Told, hold_out
 from agents.policy import TransformerPolicy
 from agents.reading import Reader
 from textgym.types import IntArray
-
-
-class Lessons(Protocol):
-    """Data in tokens: S units, each a text or several that are compared."""
-
-    def __len__(self) -> int: ...
-    def part(self, rows: IntArray) -> Self:
-        """Returns some of the units, by their number (r,)."""
-
-    def batches(self, batch_size: int, generator: np.random.Generator) -> Iterator[IntArray]:
-        """Yields every unit once, in batches (b,)."""
-
-    @property
-    def lengths(self) -> IntArray:
-        """The length of each unit's longest text with its prompt, (S,)."""
-
-    @property
-    def learnt(self) -> IntArray:
-        """How many tokens of each unit are learnt from, (S,)."""
-
-    @property
-    def prompts(self) -> list[bytes]:
-        """What is the same for units on the same prompt and different otherwise, (S,)."""
-
-
-class Told(NamedTuple):
-    """The loss of a batch.
-
-    Attributes:
-        loss: (), with gradient, the mean over `count`.
-        values: what is logged beside it: means over the same.
-        count: how many tokens, or pairs, it is the mean of.
-    """
-
-    loss: torch.Tensor
-    values: dict[str, float]
-    count: int
-
-
-LessonsT = TypeVar("LessonsT", bound=Lessons)
 
 
 class OfflineAlgorithm(BaseAlgorithm, Generic[LessonsT]):
@@ -109,8 +69,7 @@ class OfflineAlgorithm(BaseAlgorithm, Generic[LessonsT]):
     ) -> None:
         if batch_size < 1 or not 0 <= validation_share < 1:
             raise ValueError(
-                "batch_size must be at least 1 and validation_share in [0, 1), "
-                f"got {batch_size} and {validation_share}"
+                f"batch_size must be at least 1 and validation_share in [0, 1), got {batch_size} and {validation_share}"
             )
         super().__init__(
             policy,
@@ -129,9 +88,7 @@ class OfflineAlgorithm(BaseAlgorithm, Generic[LessonsT]):
         self.validation_share = validation_share
         self.lessons: LessonsT | None = None
         self.held_out: LessonsT | None = None
-        self._generator = np.random.default_rng(seed)
-        self._pass_start: dict[str, Any] | None = None  # the generator's state before the order of this pass was drawn
-        self._position = 0  # batches of this pass that are learnt
+        self.passes = Passes(seed)
         if _init_setup_model:
             self._setup_model()
 
@@ -156,7 +113,7 @@ class OfflineAlgorithm(BaseAlgorithm, Generic[LessonsT]):
     def set_data(self, data: Any, validation_data: Any = None) -> None:
         """Takes other data, of which a new pass begins."""
         self.data, self.validation_data = data, validation_data
-        self._pass_start, self._position = None, 0
+        self.passes.restart()
         self._read()
 
     def reader(self) -> Reader:
@@ -177,26 +134,17 @@ class OfflineAlgorithm(BaseAlgorithm, Generic[LessonsT]):
         if self.validation_data is not None:
             held_out = self.read(self.validation_data, reader)
         elif self.validation_share:
-            lessons, held_out = self._split(lessons)
+            lessons, held_out = hold_out(lessons, self.validation_share, np.random.default_rng(self.seed or 0))
         longest = max(int(part.lengths.max(initial=0)) for part in (lessons, held_out) if part is not None)
-        if longest > self.policy.backbone.context_length:
+        context = self.policy.backbone.context_length
+        if longest > context:
             raise ValueError(
-                f"a text has {longest} tokens with its prompt, but the policy reads {self.policy.backbone.context_length}: "
+                f"a text has {longest} tokens with its prompt, but the policy reads {context}: "
                 f"make the environment with context_length={longest}, or leave long texts out"
             )
         if not len(lessons):
             raise ValueError("there is nothing in the data to learn from")
         self.lessons, self.held_out = lessons, held_out
-
-    def _split(self, lessons: LessonsT) -> tuple[LessonsT, LessonsT | None]:
-        """Holds out all units of a share of the prompts, by chance that depends on the seed alone."""
-        numbers = {prompt: number for number, prompt in enumerate(dict.fromkeys(lessons.prompts))}
-        of_prompt = np.array([numbers[prompt] for prompt in lessons.prompts], np.int64)
-        order = np.random.default_rng([0 if self.seed is None else self.seed, len(numbers)]).permutation(len(numbers))
-        kept_out = np.isin(of_prompt, order[: int(self.validation_share * len(numbers))])
-        if not kept_out.any():
-            return lessons, None
-        return lessons.part(np.flatnonzero(~kept_out)), lessons.part(np.flatnonzero(kept_out))
 
     def learn(
         self,
@@ -228,10 +176,9 @@ class OfflineAlgorithm(BaseAlgorithm, Generic[LessonsT]):
         )
         iteration = 0
         callback.on_training_start(locals(), globals())
-        batches = self._batches()
         while self.num_timesteps < total_timesteps:
             callback.on_rollout_start()
-            batch = next(batches)
+            batch = self.passes.next(self.lessons, self.batch_size)
             self._update_current_progress_remaining(self.num_timesteps, total_timesteps)
             self._update(self.lessons, batch)
             self.num_timesteps += int(self.lessons.learnt[batch].sum())
@@ -240,9 +187,12 @@ class OfflineAlgorithm(BaseAlgorithm, Generic[LessonsT]):
             if not callback.on_step():
                 break
             callback.on_rollout_end()
+            if self.passes.over:
+                self.validate()
             if iteration % log_interval == 0 and self.num_timesteps < total_timesteps:
                 self.dump_logs()
-        self.validate()
+        if not self.passes.over:
+            self.validate()
         callback.on_training_end()
         self.dump_logs()
         return self
@@ -250,23 +200,8 @@ class OfflineAlgorithm(BaseAlgorithm, Generic[LessonsT]):
     def _init_callback(self, callback: MaybeCallback, progress_bar: bool = False) -> BaseCallback:
         given = callback if isinstance(callback, list) else [callback]
         callbacks = [one if isinstance(one, BaseCallback) else ConvertCallback(one) for one in given]
-        bar: list[BaseCallback] = [_ProgressBar()] if progress_bar else []
+        bar: list[BaseCallback] = [TokenProgressBar()] if progress_bar else []
         return super()._init_callback(CallbackList([*callbacks, *bar]))
-
-    def _batches(self) -> Iterator[IntArray]:
-        """Yields batches (b,) without end, from where the last ones were learnt."""
-        assert self.lessons is not None
-        while True:
-            if self._pass_start is None:
-                self._pass_start = self._generator.bit_generator.state
-            else:
-                self._generator.bit_generator.state = self._pass_start
-            batches = list(self.lessons.batches(self.batch_size, self._generator))
-            while self._position < len(batches):
-                self._position += 1
-                yield batches[self._position - 1]
-            self._pass_start, self._position = None, 0
-            self.validate()
 
     def _update(self, lessons: LessonsT, batch: IntArray) -> None:
         """Takes one step of the optimizer."""
@@ -306,35 +241,14 @@ class OfflineAlgorithm(BaseAlgorithm, Generic[LessonsT]):
 
     def training_state(self) -> dict[str, Any]:
         """Returns where learning stands beside weights and optimizer: the place in the data and the next chance."""
-        return {
-            "generator": self._generator.bit_generator.state,
-            "pass_start": self._pass_start,
-            "position": self._position,
-        }
+        return {"passes": self.passes.state()}
 
     def set_training_state(self, state: dict[str, Any]) -> None:
         """Goes on from where `training_state` was taken, with the same data."""
-        self._generator.bit_generator.state = state["generator"]
-        self._pass_start, self._position = state["pass_start"], state["position"]
+        self.passes.set_state(state["passes"])
 
     def _excluded_save_params(self) -> list[str]:
         return [*super()._excluded_save_params(), "data", "validation_data", "lessons", "held_out"]
 
     def _get_torch_save_params(self) -> tuple[list[str], list[str]]:
         return ["policy", "policy.optimizer"], []
-
-
-class _ProgressBar(BaseCallback):
-    """A bar that counts tokens and shows the loss."""
-
-    def _on_training_start(self) -> None:
-        self._bar = tqdm(total=self.locals["total_timesteps"] - self.num_timesteps, unit="token")
-
-    def _on_step(self) -> bool:
-        done = self.num_timesteps - self.model._num_timesteps_at_start - self._bar.n
-        self._bar.set_postfix(loss=f"{self.logger.name_to_value['train/loss']:.3f}", refresh=False)
-        self._bar.update(done)
-        return True
-
-    def _on_training_end(self) -> None:
-        self._bar.close()

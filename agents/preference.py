@@ -14,7 +14,8 @@ from torch.nn.functional import logsigmoid
 
 from agents.backbone import Backbone
 from agents.compared import Compared
-from agents.offline_algorithm import OfflineAlgorithm, Told
+from agents.lessons import Told
+from agents.offline_algorithm import OfflineAlgorithm
 from agents.policy import TransformerPolicy
 from agents.preference_losses import conservative_loss, unbiased_loss
 from agents.reading import Reader

@@ -67,8 +67,8 @@ class Reader:
             columns: the columns beside `prompt`.
 
         Raises:
-            ValueError: if a row lacks a column or holds something else, a text can't be spelled, or the task answers the
-                agent, since rows don't have the answers; the message names the row.
+            ValueError: if a row lacks a column or holds something else, a text can't be spelled, or the task answers
+                the agent, since rows don't have the answers; the message names the row.
         """
         if self.task.max_reply_tokens:
             raise ValueError("rows have no answers of the other side: give a FeedbackDataset or records of one")
@@ -128,7 +128,7 @@ class Reader:
                 raise ValueError(f"{name}: {error}") from error
             tokens = tokens if closed else [*tokens, vocabulary.end_id]
         else:
-            tokens = list(words) if isinstance(words, Sequence) else []
+            tokens = [*words] if isinstance(words, Sequence) else []
             if any(isinstance(token, bool) or not isinstance(token, int | np.integer) for token in tokens):
                 tokens = []
             wrong = [token for token in tokens if not 0 <= token < len(vocabulary)]
@@ -146,7 +146,7 @@ class Reader:
         tokens = np.full((len(records), width), self.task.vocabulary.pad_id, np.int64)
         replies, lengths = np.zeros(tokens.shape, np.bool_), np.zeros(len(records), np.int64)
         for split in dict.fromkeys(splits.tolist()):
-            rows = np.flatnonzero(splits == split)
+            rows = np.flatnonzero(splits == split).tolist()
             of_split = [records[row] for row in rows]
             played = play_texts(
                 self.task,

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from agents.cloning import clone
-from agents.offline_algorithm import OfflineAlgorithm, Told
+from agents.lessons import Told
+from agents.offline_algorithm import OfflineAlgorithm
 from agents.reading import Reader, Words
 from agents.texts import Texts
 from agents.writing import write_texts
@@ -55,7 +56,9 @@ class Reviser(OfflineAlgorithm[Texts]):
     def loss(self, lessons: Texts, batch: IntArray) -> Told:
         return clone(self.policy.backbone, lessons, batch)
 
-    def revise(self, prompts: Sequence[Words], drafts: Sequence[Words], *, deterministic: bool = True) -> list[list[int]]:
+    def revise(
+        self, prompts: Sequence[Words], drafts: Sequence[Words], *, deterministic: bool = True
+    ) -> list[list[int]]:
         """Returns what n drafts become, as token ids, with their end tokens; `task.decode_text` makes strings of them.
 
         Args:
@@ -68,9 +71,7 @@ class Reviser(OfflineAlgorithm[Texts]):
             [{"prompt": prompt, "draft": draft} for prompt, draft in zip(prompts, drafts, strict=True)], "draft"
         )
         before = [_before(prompt, draft) for prompt, (draft,) in zip(asked, texts, strict=True)]
-        return write_texts(
-            self.policy, before, max_new_tokens=reader.max_new_tokens, deterministic=deterministic
-        )
+        return write_texts(self.policy, before, max_new_tokens=reader.max_new_tokens, deterministic=deterministic)
 
 
 def _before(prompt: Sequence[int], draft: Sequence[int]) -> list[int]:

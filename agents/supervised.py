@@ -16,6 +16,7 @@ from agents.policy import MaskableTransformerPolicy, TransformerPolicy
 from agents.texts import Texts, cloning_loss, perplexity, token_losses
 from textgym.tasks.base import Task
 
+
 @dataclass(frozen=True)
 class WarmStart:
     """How a warm start went.

@@ -203,7 +203,7 @@ def token_losses(
 
 
 def cloning_loss(losses: torch.Tensor, of_text: torch.Tensor, prompt_weight: float) -> torch.Tensor:
-    """Returns the weighted mean of the losses of M tokens, (): those to be learnt weigh 1, the others `prompt_weight`."""
+    """Returns the mean of the losses of M tokens, (): those to be learnt weigh 1, the others `prompt_weight`."""
     weights = torch.where(of_text, 1.0, prompt_weight)
     return losses @ weights / weights.sum()
 

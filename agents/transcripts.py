@@ -83,7 +83,7 @@ def _play(
     keys: KeyArray,
     episodes: IntArray,
 ) -> Transcripts:
-    """Writes texts (n, T) of which (n,) tokens are in use; the other side's chance comes from (n,) keys and episodes."""
+    """Writes texts (n, T) of which (n,) tokens are in use; (n,) keys and episodes make the other side's chance."""
     prompts, rows, end_id = task.prompt_set(split), np.arange(len(samples)), task.vocabulary.end_id
     width, budget = prompts.prompt_ids.shape[1], text_ids.shape[1]
     tokens = np.full((len(samples), width + budget + task.max_reply_tokens), task.vocabulary.pad_id, np.int64)
