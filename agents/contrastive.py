@@ -39,10 +39,13 @@ class Contrastive(OfflineAlgorithm[Compared]):
     equation 4, without the squares. Its distance is one of
 
         likelihood  d(x, y) = -l(y): the better text becomes likely, and a worse one less likely than exp(-m) a token
-        euclidean   |h(x) - h(y)|, h the mean over the tokens of the last hidden states
+        euclidean   |h(x) - h(y)|
         cosine      1 - cos(h(x), h(y))
 
-    Of these only `likelihood` says what to write. The others shape representations, as An et al. 2022, "CoNT", do, and
+    with h(x) the mean of the last hidden states that have read a token of x, and h(y) of those that expect one of y.
+
+    A ranking does not keep any text likely: where the texts are not the policy's own, give `nll_coef`, or learn in
+    rounds. Of the distances only `likelihood` says what to write. The others shape representations, as An et al. 2022, "CoNT", do, and
     what improves the texts is then `nll_coef`, which must be positive.
 
     What is logged, as means over comparisons: `accuracy`, how often the better text is the likeliest of all, and
@@ -119,10 +122,10 @@ class Contrastive(OfflineAlgorithm[Compared]):
         starts, ends = (
             torch.from_numpy(part[rows, None]).to(self.device) for part in (texts.prompt_lengths, texts.lengths)
         )
-        place = torch.arange(scores.hidden.shape[1], device=self.device)  # a state is that of the token it has read
-        in_prompt, in_text = place < starts, (starts <= place) & (place < ends)
+        place = torch.arange(scores.hidden.shape[1], device=self.device)  # a state has read the token in its place
+        in_prompt, in_text = place < starts, (starts - 1 <= place) & (place < ends - 1)
         if texts.replies is not None:
-            in_text &= ~texts.replies[rows, : scores.hidden.shape[1]].to(self.device)
+            in_text &= ~texts.replies[rows, 1 : scores.hidden.shape[1] + 1].to(self.device)
         prompt, text = (_mean_state(scores.hidden, mask) for mask in (in_prompt, in_text))
         if self.distance == "cosine":
             return 1 - cosine_similarity(prompt, text, dim=-1)

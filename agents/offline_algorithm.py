@@ -188,11 +188,11 @@ class OfflineAlgorithm(BaseAlgorithm, Generic[LessonsT]):
                 break
             callback.on_rollout_end()
             if self.passes.over:
-                self.validate()
+                self._log_validation()
             if iteration % log_interval == 0 and self.num_timesteps < total_timesteps:
                 self.dump_logs()
         if not self.passes.over:
-            self.validate()
+            self._log_validation()
         callback.on_training_end()
         self.dump_logs()
         return self
@@ -218,7 +218,7 @@ class OfflineAlgorithm(BaseAlgorithm, Generic[LessonsT]):
 
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
-        """Measures and logs what is held out: the loss, and what else the algorithm tells; nothing if nothing is."""
+        """Returns the loss on what is held out, and what else the algorithm tells; nothing if nothing is."""
         if self.held_out is None:
             return {}
         self.policy.set_training_mode(False)
@@ -227,10 +227,11 @@ class OfflineAlgorithm(BaseAlgorithm, Generic[LessonsT]):
         told = [self.loss(self.held_out, part) for part in parts]
         counts = [one.count for one in told]
         rows = [{"loss": one.loss.item(), **one.values} for one in told]
-        means = {name: float(np.average([row[name] for row in rows], weights=counts)) for name in rows[0]}
-        for name, value in means.items():
+        return {name: float(np.average([row[name] for row in rows], weights=counts)) for name in rows[0]}
+
+    def _log_validation(self) -> None:
+        for name, value in self.validate().items():
             self.logger.record(f"validation/{name}", value)
-        return means
 
     def dump_logs(self) -> None:
         """Writes what was recorded since the last time."""
