@@ -45,8 +45,8 @@ class Contrastive(OfflineAlgorithm[Compared]):
     with h(x) the mean of the last hidden states that have read a token of x, and h(y) of those that expect one of y.
 
     A ranking does not keep any text likely: where the texts are not the policy's own, give `nll_coef`, or learn in
-    rounds. Of the distances only `likelihood` says what to write. The others shape representations, as An et al. 2022, "CoNT", do, and
-    what improves the texts is then `nll_coef`, which must be positive.
+    rounds. Of the distances only `likelihood` says what to write. The others shape representations, as An et al. 2022,
+    "CoNT", do, and what improves the texts is then `nll_coef`, which must be positive.
 
     What is logged, as means over comparisons: `accuracy`, how often the better text is the likeliest of all, and
     `chosen_log_prob` and `rejected_log_prob`, l in nats per token; with `margin` also `chosen_distance` and

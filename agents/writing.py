@@ -48,7 +48,7 @@ def write_texts(
             mask = np.arange(tokens.shape[1]) < lengths[:, None]
             observation = {"input_ids": tokens, "attention_mask": mask.astype(np.int8)}
             seen = {name: torch.from_numpy(part).to(policy.device) for name, part in observation.items()}
-            actions, _, _ = policy(seen, deterministic, np.broadcast_to(writable, (len(rows), vocab_size)))
+            actions, _, _ = policy(seen, deterministic, np.tile(writable, (len(rows), 1)))
             for row in rows[writing]:
                 token = int(actions[row])
                 written[row].append(token)

@@ -1,4 +1,4 @@
-"""What the tests of learners from data share: a small Copy, a small policy, texts at random, and what texts are worth."""
+"""What the tests of learners from data share: a small Copy, a small policy, texts for it, and what texts are worth."""
 
 import gymnasium
 import numpy as np

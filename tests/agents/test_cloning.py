@@ -9,8 +9,8 @@ import torch
 from agents.cloning import Cloning
 from agents.policy import TransformerPolicy
 from agents.texts import Texts, perplexity, token_losses
-from textgym.dataset.comparisons import best_texts
 from tests.copying import SMALL, copy_env, drafts, gold, random_texts
+from textgym.dataset.comparisons import best_texts
 
 DEMONSTRATED = [{"name": "demonstration", "metric": "rouge_l", "lapse": 0.05}]
 
@@ -79,7 +79,7 @@ def test_a_language_is_learnt_from_plain_texts(tmp_path):
     lines = [" ".join(generator.choice(["a b", "c d"], size=4)) for _ in range(300)]
     (tmp_path / "lines.txt").write_text("\n".join(lines))
     model = make(tmp_path / "lines.txt", validation_data=lines[:40])
-    assert torch.equal(model.lessons.tokens, make(lines).reader() and make(lines, validation_share=0).lessons.tokens)
+    assert torch.equal(model.lessons.tokens, make(lines, validation_share=0).lessons.tokens)
     before = perplexity(model.policy.backbone, model.held_out)
     model.learn(12_000)
     after = perplexity(model.policy.backbone, model.held_out)

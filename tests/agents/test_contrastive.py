@@ -8,8 +8,8 @@ import torch
 
 from agents.contrastive import Contrastive, info_nce, margin_loss
 from agents.policy import TransformerPolicy
-from textgym.dataset.comparisons import compare_scores
 from tests.copying import SMALL, copy_env, drafts, gold
+from textgym.dataset.comparisons import compare_scores
 
 ROWS = [
     {"prompt": "a b c", "chosen": "a b c", "rejected": "d"},

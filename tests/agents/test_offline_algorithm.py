@@ -15,8 +15,8 @@ from agents.cloning import Cloning
 from agents.contrastive import Contrastive
 from agents.policy import TransformerPolicy
 from agents.preference import DPO
-from textgym.dataset.comparisons import compare_scores
 from tests.copying import COPY, SMALL, copy_env, random_texts
+from textgym.dataset.comparisons import compare_scores
 
 TEXTS = random_texts(64, group_size=4)
 DATA = {

@@ -14,9 +14,9 @@ from agents.preference import DPO
 from agents.reading import Reader
 from agents.texts import Texts
 from agents.vec_env import make_vec_env
+from tests.copying import COPY, SMALL, copy_env, gold, random_texts
 from textgym.dataset.comparisons import Comparison, Written, compare_scores
 from textgym.tasks.making import make_task
-from tests.copying import COPY, SMALL, copy_env, gold, random_texts
 
 ROWS = [
     {"prompt": "a b c", "chosen": "a b c", "rejected": "d"},
@@ -124,11 +124,7 @@ def test_what_the_other_side_says_does_not_count():
     assert texts.replies.any()
     tokens = texts.tokens[0, : texts.lengths[0]].tolist()
     log_probs = torch.log_softmax(model.policy.backbone.lm(torch.tensor([tokens])).logits[0], dim=-1)
-    own = [
-        place
-        for place in range(int(texts.prompt_lengths[0]), len(tokens))
-        if not texts.replies[0, place]
-    ]
+    own = [place for place in range(int(texts.prompt_lengths[0]), len(tokens)) if not texts.replies[0, place]]
     assert [tokens[place] for place in own] == record.completion_ids
     expected = sum(log_probs[place - 1, tokens[place]].item() for place in own)
     assert model.loss(model.lessons, np.array([0])).values["chosen_log_prob"] == pytest.approx(expected, rel=1e-4)
@@ -141,7 +137,9 @@ def test_the_reference_is_the_policy_when_learning_begins_and_stays(monkeypatch)
             parameter.mul_(1.5)
     seen, passes = [], []
     original = model.reference.hidden
-    monkeypatch.setattr(model.reference, "hidden", lambda *args, **kwargs: passes.append(0) or original(*args, **kwargs))
+    monkeypatch.setattr(
+        model.reference, "hidden", lambda *args, **kwargs: passes.append(0) or original(*args, **kwargs)
+    )
 
     def watch(own, _):
         seen.append(torch.cat([p.flatten() for p in model.reference.parameters()]).clone())

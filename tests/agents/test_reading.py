@@ -99,7 +99,7 @@ def test_a_wrong_row_is_named(reader, row, told):
 
 def test_a_record_of_another_environment_is_named(reader, dataset):
     other = Reader(make_task("copy", **{**COPY, "letters": 5}), max_new_tokens=4)
-    with pytest.raises(ValueError, match=r"text 0 \(sample \d+, '. . .'\) was written in textgym/Copy-v0 with the finger"):
+    with pytest.raises(ValueError, match=r"text 0 \(sample \d+, '. . .'\) was written in textgym/Copy-v0 with"):
         other.texts([Written.of(dataset[0])])
     with pytest.raises(ValueError, match=r"text 1: sample must be 0 to 47, got 51"):
         reader.texts([Written.of(dataset[0]), Written.of(replace(dataset[0], sample=51))])

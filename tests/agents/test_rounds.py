@@ -8,8 +8,8 @@ from agents.contrastive import Contrastive
 from agents.policy import TransformerPolicy
 from agents.preference import DPO
 from agents.rounds import learn_in_rounds
-from textgym.dataset.comparisons import best_texts, compare_scores
 from tests.copying import SMALL, copy_env, gold
+from textgym.dataset.comparisons import best_texts, compare_scores
 
 SETTINGS = {"policy_kwargs": SMALL, "seed": 0, "validation_share": 0.0, "learning_rate": 3e-3}
 
