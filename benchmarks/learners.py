@@ -112,7 +112,8 @@ def train(
         model: the model to begin with: a folder, a configuration, or None for a small fresh one.
         rows: how many texts are written at a time.
         settings: the learner's further arguments; [start, end] is a linear schedule of a number. `ent_coef`,
-            `temperature` and `guidance` may be scheduled for every learner.
+            `temperature` and `guidance` may be scheduled for every learner but those of `IN_ROUNDS`, which instead have
+            `texts_per_round` and `passes`.
         env_kwargs: the environment's further arguments; its `group_size` is the learner's, if that has one.
         tell: takes the share that is done, in [0, 1].
 
