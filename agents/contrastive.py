@@ -110,11 +110,11 @@ class Contrastive(OfflineAlgorithm[Compared]):
         else:
             distances = -means if self.distance == "likelihood" else self._distances(scores, lessons.texts, texts)
             losses = margin_loss(distances[chosen], distances[rejected], known, self.margin)
-            values = _of_both("distance", distances, chosen, rejected[known])
+            values = _of_both("distance", distances[chosen], distances[rejected], known)
         loss = losses.mean() - self.nll_coef * means[chosen].mean()
         rivals = means[rejected].masked_fill(~known, -torch.inf).amax(dim=1)
         values |= {"accuracy": float((means[chosen] > rivals).float().mean())}
-        values |= _of_both("log_prob", means, chosen, rejected[known])
+        values |= _of_both("log_prob", means[chosen], means[rejected], known)
         return Told(loss, values, len(batch))
 
     def _distances(self, scores: TokenScores, texts: Texts, rows: IntArray) -> torch.Tensor:
@@ -156,7 +156,7 @@ def margin_loss(chosen: torch.Tensor, rejected: torch.Tensor, known: torch.Tenso
         known: (b, R) which of these there are, at least one.
         margin: how far away these are pushed.
     """
-    return chosen + (relu(margin - rejected) * known).sum(dim=1) / known.sum(dim=1)
+    return chosen + _mean_known(relu(margin - rejected), known)
 
 
 def _mean_state(hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
@@ -164,6 +164,13 @@ def _mean_state(hidden: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     return (hidden * mask[:, :, None]).sum(dim=1) / mask.sum(dim=1, keepdim=True).clamp(min=1)
 
 
-def _of_both(name: str, values: torch.Tensor, chosen: torch.Tensor, rejected: torch.Tensor) -> dict[str, float]:
-    means = {"chosen": values[chosen], "rejected": values[rejected]}
+def _mean_known(values: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
+    """Returns the mean of those values (b, R) that are known (b, R), at least one in each row, (b,)."""
+    mean: torch.Tensor = (values * known).sum(dim=1) / known.sum(dim=1)
+    return mean
+
+
+def _of_both(name: str, chosen: torch.Tensor, rejected: torch.Tensor, known: torch.Tensor) -> dict[str, float]:
+    """Returns what is logged of values of the better texts (b,) and of the worse ones (b, R) that are known."""
+    means = {"chosen": chosen, "rejected": _mean_known(rejected, known)}
     return {f"{side}_{name}": float(own.detach().mean()) for side, own in means.items()}

@@ -173,6 +173,24 @@ def test_the_reference_may_follow_the_data_or_come_from_a_folder(tmp_path):
     assert all(torch.equal(one, two) and torch.equal(two, three) for one, two, three in kept)
 
 
+def test_a_saved_model_keeps_its_reference(tmp_path):
+    model = make(ROWS)
+    for _ in range(2):  # the second learning begins with weights that no seed gives
+        model.learn(100)
+    model.save(tmp_path / "model.zip")
+    loaded = DPO.load(tmp_path / "model.zip", env=copy_env(), data=ROWS)
+    kept = zip(model.reference.parameters(), loaded.reference.parameters(), strict=True)
+    assert all(torch.equal(one, two) for one, two in kept)
+
+
+def test_the_training_state_holds_the_reference():
+    model, other = make(ROWS), make(ROWS, seed=1)
+    model.learn(100)
+    other.set_training_state(model.training_state())
+    kept = zip(model.reference.parameters(), other.reference.parameters(), strict=True)
+    assert all(torch.equal(one, two) for one, two in kept)
+
+
 def test_texts_are_read_once_however_often_they_are_compared():
     """Of a ranking of three, one comparison with two worse texts, one with one."""
     texts = random_texts(8, group_size=4)
@@ -182,6 +200,8 @@ def test_texts_are_read_once_however_often_they_are_compared():
     numbers, chosen, rejected, known = compared.of_batch(np.arange(len(compared)))
     assert len(numbers) == len(compared.texts)
     for row, (better, worse) in enumerate(comparisons):
+        counts = [len(text.ids) for text in (better, *worse)]
+        assert (compared.learnt[row], compared.lengths[row]) == (sum(counts), 4 + max(counts))
         for place, text in zip([chosen[row], *rejected[row][known[row]]], (better, *worse), strict=True):
             number = numbers[place]
             own = compared.texts.tokens[number, compared.texts.prompt_lengths[number] : compared.texts.lengths[number]]

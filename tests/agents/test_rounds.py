@@ -45,14 +45,15 @@ def test_rounds_stop_at_the_budget_repeat_and_differ_from_each_other():
             passes=1.5,
             read=compare_scores,
             seed=4,
-            on_round=lambda tokens, texts, rounds=rounds: rounds.append((tokens, [r.completion_ids for r in texts])),
+            on_round=lambda tokens, texts, rounds=rounds: rounds.append((tokens, list(texts))),
         )
         assert written == rounds[-1][0] >= 300 > rounds[-2][0]
-        counts = [sum(map(len, texts)) for _, texts in rounds]
+        counts = [sum(len(text.completion_ids) for text in texts) for _, texts in rounds]
         assert np.cumsum(counts).tolist() == [tokens for tokens, _ in rounds]
         told.append((rounds, model.num_timesteps))
     assert told[0] == told[1]
-    assert told[0][0][0][1] != told[0][0][1][1]
+    prompts = [[text.sample for text in texts] for _, texts in told[0][0]]
+    assert prompts[0] != prompts[1]
 
 
 def test_data_are_read_as_often_as_passes_say():
