@@ -99,7 +99,8 @@ def credit(policy: BasePolicy, evaluation: Evaluation, estimator: Estimator, **e
 
     The credit is A_t |grad log pi(a_t | s_t)|, with the sign of the advantage and the size of the token's part in the
     policy gradient, by the weights of the output layer; see `agents.token_scores`. Rewards are taken without noise:
-    what is seen is the estimator's doing, not the noise's.
+    what is seen is the estimator's doing, not the noise's. A token of which the policy is sure has a gradient near 0,
+    and so hardly any credit, whatever it earned.
 
     Args:
         policy: what wrote the texts.

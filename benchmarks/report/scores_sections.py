@@ -240,20 +240,24 @@ def scores_table(report: Report) -> Table:
 
 
 def pace_section(report: Report) -> Section | None:
-    """Returns how soon each learner learnt, a row for each problem and learner; None where it is not known."""
-    rows: list[list[Cell]] = [
-        [problem.name, policy, problem.interval(policy), in_thousands(needed), _seconds(problem.seconds[policy])]
-        for problem in report.problems
-        for policy, needed in problem.needed.items()
-    ]
+    """Returns how far and how soon each policy came, a row for each problem and policy; None where it is not known."""
+    if not any(problem.needed for problem in report.problems):
+        return None
+    rows: list[list[Cell]] = []
+    for problem in report.problems:
+        for policy in (policy for policy in report.policies if policy in problem.scores):
+            pace: list[Cell] = [None, None]
+            if policy in problem.needed:
+                pace = [in_thousands(problem.needed[policy]), _seconds(problem.seconds[policy])]
+            rows.append([problem.name, policy, problem.interval(policy), *pace])
     text = (
         "Tokens: until the texts written while learning were worth 90\N{NO-BREAK SPACE}% of the way from where "
         "learning began to the learner's own best, each point the mean of the last tenth of a run. Seconds: of "
         "training, on the machine that ran it, side by side with other runs. Brackets: 95\N{NO-BREAK SPACE}% bootstrap "
         "intervals over seeds."
     )
-    head = ["problem", "learner", "score", "tokens to 90 % of its best", "seconds"]
-    return Section("How soon", [Table(head, rows, title="How soon", note=text)]) if rows else None
+    head = ["problem", "policy", "score", "tokens to 90 % of its best", "seconds"]
+    return Section("How soon", [Table(head, rows, title="How far and how soon", note=text)])
 
 
 def _seconds(values: Sequence[float]) -> str:

@@ -25,7 +25,7 @@ CREDITED = (
     " The second line shows what the gradient of the policy credits each token with: its advantage, as the learner "
     "estimates it, times the norm of the gradient of its log-probability by the output layer. Its colours have a scale "
     "of their own for each policy. Where credit goes to what earned something, the two lines look alike, and their "
-    "correlation is near 1."
+    "correlation is near 1. A token of which the policy is sure gets hardly any credit."
 )
 ADDED = (
     " Unfolded, a text's reward is taken apart: what each signal put into the sum, its weight times its value, without "

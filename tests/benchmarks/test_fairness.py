@@ -38,10 +38,14 @@ def test_the_p_value_is_that_of_all_permutations() -> None:
 
 
 def test_prompts_are_drawn_within_their_group_and_seeds_for_all_groups() -> None:
-    """Group a earns 0 or 2 by seed, group b 1 more: the gap is always 1. Each b alone would vary."""
+    """Where group b earns 1 more with either seed, the gap is always 1; where it depends on the seed, the gap does."""
     values = np.array([[0.0, 0.0, 1.0, 1.0], [2.0, 2.0, 3.0, 3.0]])
     gap = largest_gap(values, list("aabb"), generator=generator())
     assert (gap.interval.low, gap.interval.high) == (1.0, 1.0)
+    seeds = largest_gap(
+        [[0.0, 0.0, 1.0, 1.0], [0.0, 0.0, 3.0, 3.0]], list("aabb"), generator=generator(), confidence=0.6
+    )
+    assert (seeds.interval.estimate, seeds.interval.low, seeds.interval.high) == (2.0, 1.0, 3.0)
     mixed = largest_gap([[0.0, 1.0, 5.0, 5.0]], list("aabb"), generator=generator(), confidence=0.4)
     assert (mixed.interval.low, mixed.interval.high) == (4.5, 4.5)  # of 4, 4.5 and 5 with chances 1/4, 1/2, 1/4
     wide = largest_gap([[0.0, 1.0, 5.0, 5.0]], list("aabb"), generator=generator(), confidence=0.6)

@@ -13,6 +13,7 @@ import textgym
 from agents.best_of_n import BestOfN
 from benchmarks.evaluation import evaluate, make_env
 from benchmarks.learners import make_policy
+from benchmarks.policies import Observations
 from benchmarks.replay import replay
 
 COPY, BANDIT = "textgym/Copy-v0", "textgym/Bandit-v0"
@@ -130,3 +131,19 @@ def test_a_replay_sees_and_pays_what_was_seen_and_paid(env_id: str) -> None:
         assert spoken.any() == (env_id != COPY and bool((tokens[:-1] == 2).any()))
         bits = np.unpackbits(played.allowed[i, : len(tokens)], axis=1, count=len(simulator.vocabulary))
         assert bits[np.arange(len(tokens)), tokens].all()
+
+
+def test_a_replay_hears_the_answers_that_were_given() -> None:
+    generator, seen = np.random.default_rng(0), []
+
+    def chatter(observations: Observations) -> np.ndarray[Any, Any]:
+        seen.append(observations["input_ids"])
+        count = len(observations["input_ids"])
+        return np.where(generator.random(count) < 0.3, 2, generator.integers(3, 100, count))
+
+    found = evaluate(chatter, "textgym/Dialogue-v0", episodes=40, seed=2)
+    simulator = make_env("textgym/Dialogue-v0", num_rows=16, split="test").simulator
+    played = replay(simulator, found.texts.tokens, found.texts.samples, 2)
+    assert max(np.count_nonzero(tokens == 2) for tokens in found.texts.tokens) >= 3
+    for i, tokens in enumerate(found.texts.tokens):
+        assert played.input_ids[i].tolist() == seen[len(tokens) - 1][i].tolist()

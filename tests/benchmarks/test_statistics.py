@@ -8,11 +8,20 @@ from scipy import stats
 
 from benchmarks.statistics import (
     Interval,
+    correlation,
     interquartile_mean,
     paired_bootstrap,
     paired_difference,
     stratified_bootstrap,
 )
+
+
+def test_a_correlation_is_scipys_and_needs_both_to_vary() -> None:
+    one, other = generator().normal(size=(2, 30))
+    assert correlation(one, one + other) == pytest.approx(stats.pearsonr(one, one + other).statistic)
+    assert correlation([1, 2], [2, 1]) == pytest.approx(-1.0)
+    nearly = np.full(30, 0.1) + 1e-9 * one
+    assert [correlation(*pair) for pair in (([1], [1]), ([0, 0], [1, 2]), (one, nearly))] == [None] * 3
 
 
 def generator() -> np.random.Generator:
