@@ -14,7 +14,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -42,6 +42,9 @@ ENVIRONMENT: dict[str, Any] = {
     ],
     "noise": [{"name": "drift", "tau": 0.1}],
 }
+FAULTS = (*range(1, 13), 10, 11, 1)
+"""A checkpoint takes nine file operations; then an old one is renamed, the tenth, and removed, the eleventh; what a kill
+between the two leaves is removed by the first of the next process."""
 PHASES = ("start", "rollout", "update", "writing", "finishing")
 
 
@@ -62,8 +65,9 @@ def work(path: Path, algorithm: str, fault: int) -> None:
         _die_at(fault, state_files)
     newest = checkpoint.newest_checkpoint(path / "checkpoints")
     path.with_suffix(".from").write_text("" if newest is None else str(checkpoint.timesteps_of(newest)))
-    for owner, name, told in ((checkpoint, "write_state", "writing"), (checkpoint, "remove_state", "writing")):
-        setattr(owner, name, phase.during(told, getattr(owner, name)))
+    write = checkpoint.write_state
+    checkpoint.write_state = phase.during("writing", write)
+    checkpoint.remove_state = phase.during("writing", checkpoint.remove_state)
     learner = LEARNERS[algorithm].func
     learner.train = phase.during("update", learner.train)
     learner.collect_rollouts = phase.during("rollout", learner.collect_rollouts)
@@ -76,6 +80,7 @@ def work(path: Path, algorithm: str, fault: int) -> None:
         env_kwargs=ENVIRONMENT,
     )  # fmt: skip
     phase.tell("finishing")
+    checkpoint.write_state = write
     with tempfile.TemporaryDirectory() as place:
         state = state_files.read_state(checkpoint.save_checkpoint(model, place))
     for episode in state["episodes"]["ep_info_buffer"]:
@@ -184,7 +189,7 @@ def start(path: Path, algorithm: str, fault: int = 0) -> BaseProcess:
     """Starts a process of its own, forked from one that has imported what it needs and done nothing else."""
     path.with_suffix(".phase").unlink(missing_ok=True)
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["benchmarks.training", "tensorboard.compat.proto.event_pb2"])
+    context.set_forkserver_preload(["benchmarks.training", "torch._dynamo", "transformers.models.gpt2.modeling_gpt2"])
     process = context.Process(target=work, args=(path, algorithm, fault), daemon=True)
     process.start()
     return process
@@ -237,8 +242,8 @@ def kill_often(folder: Path, algorithm: str, wanted: list[str], generator: rando
     return found
 
 
-def kill_at_operations(folder: Path, algorithm: str, faults: range) -> Kills:
-    """Kills a run before each of its file operations in turn, each time going on with what is there."""
+def kill_at_operations(folder: Path, algorithm: str, faults: Sequence[int]) -> Kills:
+    """Kills a run before the file operations of these numbers in turn, each time going on with what is there."""
     whole, _ = whole_run(folder, algorithm)
     path = folder / f"{algorithm}-faults"
     found = Kills(algorithm, [], [], [])
@@ -299,14 +304,14 @@ def test_thirty_kills_change_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_kill_before_any_file_operation_changes_nothing(tmp_path: Path) -> None:
-    found = kill_at_operations(tmp_path, "reinforce", range(1, 13))
+    found = kill_at_operations(tmp_path, "reinforce", FAULTS)
     print(table([found]))
     assert not found.different
-    assert len(found.phases) == 12
+    assert len(found.phases) == len(FAULTS)
 
 
 if __name__ == "__main__":
     sys.path.insert(0, str(ROOT))
     with tempfile.TemporaryDirectory() as place:
         print(table(survey(int(sys.argv[1]), Path(place))), flush=True)
-        print(table([kill_at_operations(Path(place), "reinforce", range(1, 13))]))
+        print(table([kill_at_operations(Path(place), "reinforce", FAULTS)]))
