@@ -63,9 +63,11 @@ class ReturnsCallback(BaseCallback):
         self._emit({})
 
     def training_state(self) -> dict[str, Any]:
+        """Returns the texts that the rollout has finished, and how far the others are; see `agents.checkpoint`."""
         return {"texts": list(self._texts), "steps": self._steps.copy()}
 
     def set_training_state(self, state: dict[str, Any]) -> None:
+        """Restores what `training_state` returned."""
         self._texts, self._steps = list(state["texts"]), state["steps"]
 
     def _emit(self, record: dict[str, float]) -> None:

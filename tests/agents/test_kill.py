@@ -43,8 +43,8 @@ ENVIRONMENT: dict[str, Any] = {
     "noise": [{"name": "drift", "tau": 0.1}],
 }
 FAULTS = (*range(1, 13), 10, 11, 1)
-"""A checkpoint takes nine file operations; then an old one is renamed, the tenth, and removed, the eleventh; what a kill
-between the two leaves is removed by the first of the next process."""
+"""Writing a checkpoint takes nine file operations; the tenth and the eleventh rename and remove an old one, and what a
+kill between these two leaves is removed by the first of the next process."""
 PHASES = ("start", "rollout", "update", "writing", "finishing")
 
 

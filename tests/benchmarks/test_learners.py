@@ -37,12 +37,12 @@ def learn(path: Path, **env_kwargs: Any) -> list[dict[str, Any]]:
 
 
 def test_the_environment_groups_texts_as_the_learner_does(tmp_path: Path) -> None:
-    records = learn(tmp_path)
+    records = learn(tmp_path / "default")
     assert records[-1]["timesteps"] == 192
     assert any("train/policy_loss" in record for record in records)
-    assert learn(tmp_path, group_size=2) == records
+    assert learn(tmp_path / "same", group_size=2) == records
     with pytest.raises(ValueError, match="group_size"):
-        learn(tmp_path, group_size=4)
+        learn(tmp_path / "other", group_size=4)
 
 
 @pytest.mark.parametrize("learner", IN_ROUNDS)
