@@ -6,51 +6,24 @@ runs whatever code a file holds: never load one from somebody you do not trust. 
 
 from __future__ import annotations
 
-import random
 import re
 import warnings
-from collections import Counter, deque
-from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
 
-import numpy as np
-import torch
 from sb3_contrib import TRPO, MaskablePPO
 from stable_baselines3 import A2C, PPO
 from stable_baselines3.common.base_class import BaseAlgorithm
-from stable_baselines3.common.callbacks import BaseCallback, CallbackList, EventCallback
+from stable_baselines3.common.callbacks import BaseCallback
 
 from agents.callbacks import check_finite
 from agents.run_description import describe_run, differences
 from agents.state_files import read_state, remove_partial, remove_state, write_state
+from agents.training_state import HasTrainingState, made_with, numbered, restore, shapes, state_of
 
 KNOWN = (PPO, A2C, MaskablePPO, TRPO)
-"""The algorithms of others whose state is what is named here, and their policy's and optimizer's."""
+"""The algorithms of others that hold nothing but what `agents.training_state` gathers."""
 
 _NAME = re.compile(r"step-\d{12,}")
-_COUNTERS = (
-    "num_timesteps", "_total_timesteps", "_num_timesteps_at_start", "_current_progress_remaining", "_n_updates",
-    "_episode_num",
-)  # fmt: skip
-_EPISODES = ("ep_info_buffer", "ep_success_buffer")
-_PENDING = ("_last_obs", "_last_episode_starts")
-_LOGGED = ("name_to_value", "name_to_count", "name_to_excluded")
-
-
-@runtime_checkable
-class HasTrainingState(Protocol):
-    """An algorithm or a callback that holds more than what Stable-Baselines3's hold, so that a checkpoint asks it."""
-
-    def training_state(self) -> dict[str, Any]:
-        """Returns what a run needs to go on from here, between two rollouts: see `agents.state_files.write_state`."""
-
-    def set_training_state(self, state: dict[str, Any]) -> None:
-        """Restores what `training_state` returned.
-
-        Raises:
-            ValueError: if it is the state of something else.
-        """
 
 
 def save_checkpoint(algorithm: BaseAlgorithm, folder: str | Path, callback: BaseCallback | None = None) -> Path:
@@ -79,7 +52,7 @@ def save_checkpoint(algorithm: BaseAlgorithm, folder: str | Path, callback: Base
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"step-{algorithm.num_timesteps:012d}"
-    write_state(path, _state_of(algorithm, callback))
+    write_state(path, state_of(algorithm, callback))
     return path
 
 
@@ -107,20 +80,20 @@ def load_checkpoint(algorithm: BaseAlgorithm, folder: str | Path, callback: Base
     state = read_state(path)
     wrong = list(differences(state["run"], describe_run(algorithm)))
     if not wrong:  # else the weights may well differ, and that says less
-        wrong = list(differences(_shapes(state["weights"]), _shapes(algorithm.get_parameters())))
+        wrong = list(differences(shapes(state["weights"]), shapes(algorithm.get_parameters())))
     own = isinstance(algorithm, HasTrainingState)
     if own != ("own" in state):
         wrong.append("the algorithm's own state is " + ("missing" if own else "not expected"))
     if callback is not None:
-        absent = state["callbacks"].keys() - dict(_numbered(callback))
+        absent = state["callbacks"].keys() - dict(numbered(callback))
         wrong += [f"the callback {name} is missing" for name in sorted(absent) if "state" in state["callbacks"][name]]
     if wrong:
         raise ValueError(f"{path} is of another run: {'; '.join(wrong)}")
-    made_with, now = state["made_with"], _made_with(algorithm)
-    if made_with != now:
-        changed = "; ".join(differences(made_with, now))
+    then, now = state["made_with"], made_with(algorithm)
+    if then != now:
+        changed = "; ".join(differences(then, now))
         warnings.warn(f"{path}: {changed}: the run goes on, but not to the last bit as before", stacklevel=2)
-    _restore(algorithm, state, callback)
+    restore(algorithm, state, callback)
     left: int = algorithm._total_timesteps - algorithm.num_timesteps
     return max(0, left)
 
@@ -248,96 +221,3 @@ def _check_kind(algorithm: BaseAlgorithm) -> None:
             f"{type(environment).__name__} has no get_state() and so can't be restored: make the environment with "
             "agents.vec_env.make_vec_env, and without wrappers"
         )
-
-
-def _state_of(algorithm: Any, callback: BaseCallback | None) -> dict[str, Any]:
-    state = {
-        "made_with": _made_with(algorithm),
-        "run": describe_run(algorithm),
-        "counters": {name: getattr(algorithm, name) for name in _COUNTERS},
-        "episodes": {name: list(getattr(algorithm, name) or ()) for name in _EPISODES},
-        "pending": {name: getattr(algorithm, name) for name in _PENDING},
-        "weights": algorithm.get_parameters(),
-        "environment": algorithm.get_env().get_state(),
-        "chance": _chance(algorithm),
-        "logged": {name: dict(getattr(algorithm.logger, name)) for name in _LOGGED if hasattr(algorithm, "_logger")},
-        "callbacks": {},
-    }
-    if isinstance(algorithm, HasTrainingState):
-        state["own"] = algorithm.training_state()
-    for name, one in _numbered(callback):
-        state["callbacks"][name] = {"n_calls": one.n_calls}
-        if isinstance(one, HasTrainingState):
-            state["callbacks"][name]["state"] = one.training_state()
-    return state
-
-
-def _restore(algorithm: Any, state: Mapping[str, Any], callback: BaseCallback | None) -> None:
-    for name, one in _numbered(callback):
-        kept = state["callbacks"].get(name, {})
-        if isinstance(one, HasTrainingState) and "state" in kept:
-            one.set_training_state(kept["state"])
-        one.n_calls = kept.get("n_calls", one.n_calls)
-        one.num_timesteps = state["counters"]["num_timesteps"]
-    if isinstance(algorithm, HasTrainingState):
-        algorithm.set_training_state(state["own"])
-    algorithm.set_parameters(state["weights"])
-    for name, value in (*state["counters"].items(), *state["pending"].items()):
-        setattr(algorithm, name, value)
-    for name, episodes in state["episodes"].items():
-        setattr(algorithm, name, deque(episodes, maxlen=algorithm._stats_window_size))
-    algorithm.get_env().set_state(state["environment"])
-    if hasattr(algorithm, "_logger"):
-        for name, values in state["logged"].items():
-            getattr(algorithm.logger, name).clear()
-            getattr(algorithm.logger, name).update(values)
-    _set_chance(algorithm, state["chance"])
-
-
-def _made_with(algorithm: BaseAlgorithm) -> dict[str, Any]:
-    """Returns what the last bits of a run depend on."""
-    return {"torch": torch.__version__, "threads": torch.get_num_threads(), "device": algorithm.device.type}
-
-
-def _chance(algorithm: BaseAlgorithm) -> dict[str, Any]:
-    """Returns the states of the global generators, which Stable-Baselines3 seeds and draws from."""
-    chance = {
-        "python": random.getstate(),
-        "numpy": np.random.get_state(),  # noqa: NPY002
-        "torch": torch.get_rng_state(),
-    }
-    if algorithm.device.type == "cuda":
-        chance["cuda"] = torch.cuda.get_rng_state(algorithm.device)
-    return chance
-
-
-def _set_chance(algorithm: BaseAlgorithm, chance: Mapping[str, Any]) -> None:
-    random.setstate(chance["python"])
-    np.random.set_state(chance["numpy"])  # noqa: NPY002
-    torch.set_rng_state(chance["torch"])
-    if algorithm.device.type == "cuda" and "cuda" in chance:
-        torch.cuda.set_rng_state(chance["cuda"], algorithm.device)
-
-
-def _numbered(callback: BaseCallback | None) -> Iterator[tuple[str, BaseCallback]]:
-    """Yields a callback and all within it, each with its class and its number among those of that class."""
-    count = Counter[str]()
-    waiting = [] if callback is None else [callback]
-    while waiting:
-        one = waiting.pop(0)
-        name = type(one).__name__
-        count[name] += 1
-        yield f"{name} {count[name]}", one
-        if isinstance(one, CallbackList):
-            waiting[:0] = one.callbacks
-        elif isinstance(one, EventCallback) and one.callback is not None:
-            waiting.insert(0, one.callback)
-
-
-def _shapes(value: Any) -> Any:
-    """Returns the shapes of the weights; optimizers have none before their first step."""
-    return {
-        name: {key: tuple(tensor.shape) for key, tensor in part.items() if isinstance(tensor, torch.Tensor)}
-        for name, part in value.items()
-        if "optimizer" not in name
-    }
