@@ -14,8 +14,9 @@ task's own swept argument; `scored`, false for runs that only add to a picture; 
 sweeps: such runs are drawn against it, and are scored only where `scored` says so.
 
 The folder's own `profile.json` has the title, the introduction, the order of the policies, the baseline, the policies
-that are `untrained`, for each problem its question and what is predicted, the sweep (its `name` and `scale`), and whole
-`sections` as data; any of them may be missing, and so may the file.
+that are `untrained`, for each problem its question and what is predicted, the sweep (its `name`, its `scale`, and the
+order of its `levels` where they are words), and whole `sections` as data; any of them may be missing, and so may the
+file.
 """
 
 from __future__ import annotations
@@ -66,13 +67,14 @@ def gather(folder: str | Path) -> Report:
     policies = [policy for policy in policies if policy in found]
     names = list(dict.fromkeys([*suite.get("questions", {}), *(run.problem for run in runs)]))
     baseline = suite.get("baseline", "")
+    levels = suite.get("sweep", {}).get("levels", [])
     problems = []
     for name in names:
         own = [run for run in runs if run.problem == name]
         if any(run.scored or run.swept for run in own):
             about = {"question": suite.get("questions", {}).get(name, "")}
             about["predicted"] = suite.get("predicted", {}).get(name, "")
-            problems.append(_problem(name, own, policies, baseline, **about))
+            problems.append(_problem(name, own, policies, baseline, levels, **about))
     fingerprints = {str(run.config.get("fingerprint")) for run in runs}
     configs = [run.config for run in runs]
     return Report(
@@ -99,7 +101,14 @@ def _fewest(problems: Sequence[Problem], policy: str, runs: Sequence[_Finished])
 
 
 def _problem(
-    name: str, runs: Sequence[_Finished], policies: Sequence[str], baseline: str, *, question: str, predicted: str
+    name: str,
+    runs: Sequence[_Finished],
+    policies: Sequence[str],
+    baseline: str,
+    order: Sequence[float | str],
+    *,
+    question: str,
+    predicted: str,
 ) -> Problem:
     fingerprints = sorted({str(run.config.get("fingerprint")) for run in runs if run.scored or run.swept})
     if len(fingerprints) > 1:
@@ -136,7 +145,7 @@ def _problem(
         predicted_gold=first.result.get("predicted_gold"),
         front=first.result.get("front", []),
         reached=_reached(runs, scored) if "front" in first.result else {},
-        swept_scores=_swept_scores(runs, policies),
+        swept_scores=_swept_scores(runs, policies, order),
         needed=_of_learners(scored, "tokens_needed"),
         seconds=_of_learners(scored, "train_seconds"),
     )
@@ -164,17 +173,19 @@ def _reached(runs: Sequence[_Finished], policies: Mapping[str, Any]) -> dict[str
     return reached
 
 
-def _swept_scores(runs: Sequence[_Finished], policies: Sequence[str]) -> dict[str, dict[float | str, FloatArray]]:
-    """Returns for each policy and level the score of each seed; numbers in ascending order, words as they come."""
+def _swept_scores(
+    runs: Sequence[_Finished], policies: Sequence[str], order: Sequence[float | str]
+) -> dict[str, dict[float | str, FloatArray]]:
+    """Returns for each policy and level the score of each seed; the levels in an order, others as they come."""
     found: dict[str, dict[float | str, FloatArray]] = {}
     for policy in policies:
-        scores: dict[float | str, list[float]] = {}
+        scores: dict[float | str, list[float]] = {level: [] for level in order}
         for run in runs:
             if run.swept and run.policy == policy:
                 scores.setdefault(run.config["level"], []).append(run.result["score"])
-        levels = sorted(scores) if all(isinstance(level, int | float) for level in scores) else list(scores)
-        if levels:
-            found[policy] = {level: np.array(scores[level]) for level in levels}
+        own = {level: np.array(values) for level, values in scores.items() if values}
+        if own:
+            found[policy] = own
     return found
 
 

@@ -171,7 +171,7 @@ class Report:
         seeds: for each policy the fewest training seeds that it has on a problem.
         responses: how the environment's annotators, and the noise on the sum, follow what is true.
         foot: settings, versions and fingerprint, as titled groups of names and values.
-        sweep: the `name` of what the suite sweeps, and its `scale`, `"linear"` or `"even"`; may be empty.
+        sweep: the `name` of what the suite sweeps, its `scale`, `"linear"` or `"even"`, and so on; may be empty.
         extras: sections that the suite gives as data; see `extra_sections`.
     """
 
@@ -184,7 +184,7 @@ class Report:
     seeds: dict[str, int] = field(default_factory=dict)
     responses: dict[str, Response] = field(default_factory=dict)
     foot: dict[str, dict[str, Any]] = field(default_factory=dict)
-    sweep: dict[str, str] = field(default_factory=dict)
+    sweep: dict[str, Any] = field(default_factory=dict)
     extras: list[dict[str, Any]] = field(default_factory=list)
 
     @property

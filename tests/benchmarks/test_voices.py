@@ -13,15 +13,14 @@ from benchmarks.voices import voices
 
 RATING = {"name": "rating", "metric": "rouge_l", "levels": 5, "readings": 2, "weight": 0.5}
 COMMENT = {"name": "comment", "metric": "rouge_l"}
-POTENTIAL = {"name": "potential", "metric": "rouge_l"}
 SETTINGS: list[dict[str, Any]] = [
     {},
     {"feedback": [{**RATING, "noise": [{"name": "gaussian", "sigma": 0.2}]}, "brevity", COMMENT], "noise": []},
-    {"feedback": [RATING, POTENTIAL], "fusion": {"name": "scheduled", "to": [0, 1], "episodes": 9}},
+    {"feedback": [RATING, "brevity"], "fusion": "personalised"},
 ]
 
 
-@pytest.mark.parametrize("settings", SETTINGS, ids=["default", "noisy signals", "scheduled weights"])
+@pytest.mark.parametrize("settings", SETTINGS, ids=["default", "noisy signals", "weights of each text"])
 def test_parts_add_up_to_the_returns_that_were_paid(settings: dict[str, Any]) -> None:
     found = evaluate("random", "textgym/Docstring-v0", episodes=30, seed=3, **settings)
     chosen = [0, 7, 29]

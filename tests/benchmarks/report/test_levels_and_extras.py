@@ -53,15 +53,16 @@ def test_scores_are_drawn_against_the_level(tmp_path: Path) -> None:
 
 
 def test_levels_that_are_words_stand_side_by_side_in_their_order(tmp_path: Path) -> None:
+    write_json(tmp_path / PROFILE, {"sweep": {"name": "noise", "levels": ["mild", "medium", "severe"]}})
     for level in ("mild", "medium", "severe"):
         swept(tmp_path, "a", "PPO", level, [0.5] * 5)
     section = level_section(gather(tmp_path))
     assert section is not None
     (rows,) = chart_rows(section).values()
-    assert [row[1] for row in rows] == ["medium", "mild", "severe"]  # as the folders come
+    assert [row[1] for row in rows] == ["mild", "medium", "severe"]
     chart = next(section.figures).drawing.svg()
-    assert 'x="42.0" y="246.0" text-anchor="middle">medium<' in chart
-    assert 'x="162.0" y="246.0" text-anchor="middle">mild<' in chart
+    assert 'x="42.0" y="246.0" text-anchor="middle">mild<' in chart
+    assert 'x="162.0" y="246.0" text-anchor="middle">medium<' in chart
 
 
 def test_even_levels_keep_their_numbers() -> None:
