@@ -76,8 +76,8 @@ class StudySettings:
         return [title_of(learner) for learner in self.learners]
 
     def small(self, **changes: Any) -> Self:
-        """Returns settings of two seeds and a tiny model that show that everything works, with further changes."""
-        return replace(self, seeds=self.seeds[:2], rows=16, model=dict(TINY), texts=16, **changes)
+        """Returns settings of one seed and a tiny model that show that everything works, with further changes."""
+        return replace(self, seeds=self.seeds[:1], rows=16, model=dict(TINY), texts=16, **changes)
 
     def tokens_for(self, learner: str, tokens: int) -> int:
         """Returns how many of a problem's tokens a learner writes."""

@@ -1,8 +1,8 @@
 """Noise: how much of its score does a learner lose to each kind of noise on the feedback, level by level?
 
 Each channel of `textgym/noise` that can change what is learnt, and each preset of several channels, lies on the
-feedback at five levels (presets and `quantise` at four), of which the first is none; fresh transformers are paid what comes out. A
-level is told in a unit that suits its kind, and is the same for all channels of the kind:
+feedback at five levels (presets and `quantise` at four), of which the first is none; fresh transformers are paid what
+comes out. A level is told in a unit that suits its kind, and is the same for all channels of the kind:
 
 - additive noise (Gaussian, Laplace, AR(1), drift, fatigue, a pool's biases and spreads): its standard deviation, in
   standard deviations of the clean return of random texts; of what grows, after 50 texts of a row;
@@ -59,7 +59,7 @@ class Settings(StudySettings):
         default_factory=lambda: {
             "Noise": Problem("Noise", {"length": 3, "letters": 4}, 16_000),
             "Chain": Problem("Chain", {"length": 4}, 16_000),
-            "Copy": Problem("Copy", {"length": 4, "letters": 4}, 16_000),
+            "Copy": Problem("Copy", {"length": 4, "letters": 4}, 20_000),
         }
     )
     sweeps: tuple[Sweep, ...] = (

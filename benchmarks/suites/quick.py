@@ -37,7 +37,7 @@ class Settings(StudySettings):
 
     problems: tuple[Problem, ...] = (
         Problem("Bandit", {"arms": 8}, 8_000, "which token pays"),
-        Problem("Copy", {"length": 4, "letters": 4}, 16_000, "a token at each place"),
+        Problem("Copy", {"length": 4, "letters": 4}, 20_000, "a token at each place"),
         Problem("Chain", {"length": 4}, 16_000, "credit over tokens"),
         Problem("Lock", {"depth": 3}, 16_000, "exploration"),
         Problem("Noise", {"sigma": 0.4}, 24_000, "noisy feedback"),
