@@ -52,7 +52,7 @@ def write_study(folder: Path, study: Mapping[str, Any], console: Console) -> Non
         study: its `title`, its `introduction`, the `order` of the policies and its `sections`.
         console: where the tables are printed.
     """
-    write_json(folder / SCORES, study)
+    write_json(folder / SCORES, {**study, "sections": [_drawn(section) for section in study["sections"]]})
     told = [f"# {study['title']}\n\n{study['introduction']}\n"]
     for section, table in _tables(study["sections"]):
         rows = [[_text(value) for value in row] for row in table["rows"]]
@@ -60,6 +60,14 @@ def write_study(folder: Path, study: Mapping[str, Any], console: Console) -> Non
         _print(table["title"], table["head"], rows, console)
     (folder / TABLES).write_text("".join(told), encoding="utf-8")
     console.print(f"report: {folder / TABLES}", soft_wrap=True, highlight=False)
+
+
+def _drawn(section: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns a section without the lines of which there is no point yet, and the charts that are then empty."""
+    charts = [
+        {**chart, "lines": [one for one in chart["lines"] if one["x"]]} for chart in section.get("charts", ())
+    ]
+    return {**section, "charts": [chart for chart in charts if chart["lines"]]}
 
 
 def _tables(sections: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:

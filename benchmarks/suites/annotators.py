@@ -52,12 +52,6 @@ class Settings(StudySettings):
         tokens: how many tokens a learner writes at most.
     """
 
-    learners: dict[str, dict[str, Any]] = field(
-        default_factory=lambda: {
-            "ppo": {"n_steps": 16, "batch_size": 256, "learning_rate": [4e-3, 0.0]},
-            "reinforce": {"n_steps": 16, "learning_rate": [3e-3, 0.0], "group_size": 4, "baseline": "leave_one_out"},
-        }
-    )
     env_id: str = "textgym/Noise-v0"
     env_kwargs: dict[str, Any] = field(default_factory=lambda: {"length": 3, "letters": 4, "noise": []})
     group_size: int = 4
