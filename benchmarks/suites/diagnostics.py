@@ -7,20 +7,18 @@ conflicts, so there the learner is paid the feedback, and what theory predicts o
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from rich.console import Console
 
-from benchmarks.evaluation import Evaluation, evaluate, make_env
+from benchmarks import problems
+from benchmarks.evaluation import make_env
 from benchmarks.learners import run_name, title_of
-from benchmarks.report import PROFILE, write_report
-from benchmarks.results import RunFolder, write_json
+from benchmarks.results import RunFolder
 from benchmarks.runner import Run, Tell
-from benchmarks.training import train
 from textgym.tasks.base import Task
 
 
@@ -120,46 +118,37 @@ def plan(settings: Settings) -> list[Run]:
                 weights += settings.front
             for learner in settings.learners:
                 if learner != "maskable_ppo":
-                    runs += [_run(settings, one, task, learner, seed, weight) for weight in weights]
+                    runs += [_run(settings, one, learner, seed, weight) for weight in weights]
                 elif type(task).allowed_tokens is not Task.allowed_tokens:  # it has a mask of its own
-                    runs.append(_run(settings, one, task, learner, seed, None))
+                    runs.append(_run(settings, one, learner, seed, None))
     return runs
 
 
-def _run(settings: Settings, one: Diagnostic, task: Task, learner: str, seed: int, weight: float | None) -> Run:
+def _run(settings: Settings, one: Diagnostic, learner: str, seed: int, weight: float | None) -> Run:
     arguments = dict(settings.learners[learner])
     if "n_steps" in arguments:
         arguments["n_steps"] = arguments["n_steps"] * 64 // one.rows
     difficulty = one.difficulty or settings.difficulty
     share = 1.0 if one.predicted else settings.shares.get(learner, 1.0)  # a failure needs its time
     tokens = int(one.tokens * share)
-    env_kwargs: dict[str, Any] = {"difficulty": difficulty}
-    if weight is not None:
-        env_kwargs["weight"] = weight
-        task = make_env(one.env_id, num_rows=1, **env_kwargs).simulator.task
-    swept = {} if task.swept is None else {task.swept: task.presets[difficulty][task.swept]}
-    config = {
-        "env_id": one.env_id,
-        "env_kwargs": {**env_kwargs, "reward": one.reward},
-        "fingerprint": task.fingerprint,
-        "policy": title_of(learner),
-        "learner": learner,
-        "seed": seed,
-        "swept": swept,
-        "random_return": task.random_return,
-        "optimal_return": task.optimal_return,
-        "scored": weight is None,
-        "texts": settings.texts,
-        "settings": {"tokens": tokens, "rows": one.rows, **arguments},
-    }
+    env_kwargs = {"difficulty": difficulty, **({} if weight is None else {"weight": weight}), "reward": one.reward}
+    config = problems.run_config(
+        one.env_id,
+        env_kwargs,
+        learner=learner,
+        seed=seed,
+        texts=settings.texts,
+        settings={"tokens": tokens, "rows": one.rows, **arguments},
+        scored=weight is None,
+    )
     name = f"{one.task}{'' if weight is None else f'-{weight}'}-{run_name(learner, seed)}"
     return Run(name, run_learner, config, weight=tokens)
 
 
 def report(folder: Path, settings: Settings, console: Console) -> None:
     """Writes the page of scores of what is finished, as `report.html`, and prints their table."""
-    write_json(
-        folder / PROFILE,
+    problems.report_scores(
+        folder,
         {
             "title": f"Diagnostics whose optimum is known ({settings.difficulty})",
             "introduction": "Each problem asks one question of an algorithm. Fresh small transformers learn it with "
@@ -168,44 +157,14 @@ def report(folder: Path, settings: Settings, console: Console) -> None:
             "questions": {one.env_id: one.question for one in settings.diagnostics},
             "predicted": {one.env_id: one.predicted for one in settings.diagnostics if one.predicted},
         },
+        console,
     )
-    write_report(folder, console)
 
 
 def run_learner(folder: RunFolder, config: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
-    """Trains one learner on one problem with one seed, and lets it write texts for the test prompts."""
-    settings, env_kwargs = dict(config["settings"]), dict(config["env_kwargs"])
-    algorithm = train(
-        folder,
-        learner=config["learner"],
-        env_id=config["env_id"],
-        tokens=settings.pop("tokens"),
-        rows=settings.pop("rows"),
-        seed=config["seed"],
-        model=None,
-        settings=settings,
-        env_kwargs=env_kwargs,
-        tell=tell,
-    )
-    prompts = len(make_env(config["env_id"], num_rows=1, split="test", **env_kwargs).simulator.prompt_set)
-    episodes = min(prompts, config["texts"])
-    found = [
-        evaluate(algorithm, config["env_id"], episodes=episodes, seed=seed, **env_kwargs)
-        for seed in range(max(1, config["texts"] // episodes))
-    ]
-    gold = _mean(found, "gold_return")
-    random, optimal = config["random_return"], config["optimal_return"]
-    return {
-        "gold": gold,
-        "clean": _mean(found, "clean_return"),
-        "score": (gold - random) / (optimal - random),
-        "signals": np.mean([one.texts.signals.mean(axis=0) for one in found], axis=0),
-        **predictions(config["env_id"], env_kwargs),
-    }
-
-
-def _mean(found: Sequence[Evaluation], name: str) -> float:
-    return float(np.mean([one.returns[name].mean() for one in found]))
+    """Trains one learner on one problem with one seed, scores what it writes, and says what theory expects."""
+    found = problems.run_learner(folder, config, tell)
+    return {**found, **predictions(config["env_id"], config["env_kwargs"])}
 
 
 def predictions(env_id: str, env_kwargs: Mapping[str, Any]) -> dict[str, Any]:
