@@ -160,8 +160,13 @@ def _rows_of(dataset: FeedbackDataset, signal: str | None) -> tuple[list[Row], i
             found = part.ratings(label)
         for row in found:
             known = {name: ids.get(text, text) for name, text in row.items() if name in _TEXTS}
-            many = {"completions": [ids.get(text, text) for text in row["completions"]]} if "completions" in row else {}
-            rows.append({**row, **known, **many, "annotator": annotator})
+            if "completions" in row:
+                different = dict.fromkeys(row["completions"])  # a text that was written twice has its better rank
+                if len(different) < 2:
+                    ties += 1
+                    continue
+                known = {"completions": [ids.get(text, text) for text in different]}
+            rows.append({**row, **known, "annotator": annotator})
     return rows, ties
 
 

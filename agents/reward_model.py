@@ -156,13 +156,13 @@ class RewardModel:
 
         Texts share forward passes in float32, so a result may vary with the other texts in its last digits.
         """
-        standard = (self._utilities(texts) - self.means[:, None]) / self.deviations[:, None]
+        standard = (self.utilities(texts) - self.means[:, None]) / self.deviations[:, None]
         return Prediction(standard.mean(axis=0), standard.std(axis=0))
 
     def evaluate(self, data: FeedbackDataset | Sequence[Row], signal: str | None = None) -> Foresight:
         """Returns how well the model foresees other answers; see `Judgements.of`."""
         answers = Judgements.of(data, signal)
-        return self._foresight(answers, self._utilities(self.reader.read(answers.prompts, answers.completions)))
+        return self._foresight(answers, self.utilities(self.reader.read(answers.prompts, answers.completions)))
 
     def save(self, folder: str | Path) -> None:
         """Writes the model to a folder: weights as safetensors, settings as JSON; `load` reads it again."""
@@ -189,8 +189,8 @@ class RewardModel:
         means: list[list[float]] = torch.stack(learnt).mean(dim=0).tolist()
         return {name: (bias, scale) for name, (bias, scale) in zip(self.annotator_names, means, strict=True)}
 
-    def _utilities(self, texts: list[Tokens]) -> FloatArray:
-        """Returns the utilities of n texts, (members, n)."""
+    def utilities(self, texts: list[Tokens]) -> FloatArray:
+        """Returns the utilities of n texts as the reader reads them, (members, n): a difference is a preference's logit."""
         if not self.networks:
             raise ValueError("the reward model has learnt nothing yet: call fit, or load one")
         return np.array([utilities_of(network, self._rows(texts, network)) for network in self.networks])

@@ -46,6 +46,7 @@ class Suite(StrEnum):
     docstring = "docstring"
     diagnostics = "diagnostics"
     applications = "applications"
+    rlhf = "rlhf"
 
 
 class Drawn(StrEnum):
@@ -324,6 +325,8 @@ def report(
 ) -> None:
     """Write the report of finished runs anew, and print its table."""
     with _plain_errors():
+        from benchmarks.overoptimisation import OVEROPTIMISATION, gather_curves, print_curves
+        from benchmarks.overoptimisation_page import write_curves_page
         from benchmarks.page import write_page
         from benchmarks.report import gather, print_table
         from benchmarks.scores import PROFILE, gather_scores, print_scores
@@ -333,6 +336,10 @@ def report(
             profile = gather_scores(folder)
             print_scores(profile, Console())
             path = write_scores_page(profile, folder)
+        elif (folder / OVEROPTIMISATION).exists():
+            curves = gather_curves(folder)
+            print_curves(curves, Console())
+            path = write_curves_page(curves, folder)
         else:
             path = write_page(folder)
             print_table(gather(folder), Console())

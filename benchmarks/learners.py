@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -74,6 +74,7 @@ def train(
     rows: int = 64,
     settings: Mapping[str, Any] | None = None,
     env_kwargs: Mapping[str, Any] | None = None,
+    callbacks: Sequence[BaseCallback] = (),
     tell: Callable[[float], None] = lambda share: None,
 ) -> BaseAlgorithm:
     """Trains a learner; metrics, TensorBoard files and the model go to the run's folder.
@@ -89,6 +90,7 @@ def train(
         settings: the learner's further arguments; [start, end] is a linear schedule of a number. `ent_coef`,
             `temperature` and `guidance` may be scheduled for every learner.
         env_kwargs: the environment's further arguments; its `group_size` is the learner's, if that has one.
+        callbacks: further callbacks of Stable-Baselines3.
         tell: takes the share that is done, in [0, 1].
 
     Raises:
@@ -102,7 +104,7 @@ def train(
     arguments = _scheduled({**DEFAULTS[learner], **(settings or {})})
     grouping = {"group_size": arguments.get("group_size", 1)}
     env = make_vec_env(env_id, n_envs=rows, seed=seed, **{**grouping, **(env_kwargs or {})})
-    callbacks: list[BaseCallback] = [ReturnsCallback(folder.log), StopOnNonFinite(), _Teller(tell)]
+    callbacks = [ReturnsCallback(folder.log), StopOnNonFinite(), _Teller(tell), *callbacks]
     if learner != "reinforce":  # which sees to its exploration itself
         callbacks.append(Exploration(**{name: arguments.pop(name) for name in EXPLORATION if name in arguments}))
     algorithm = LEARNERS[learner](env=env, seed=seed, policy_kwargs={"model": start}, **arguments)
