@@ -56,8 +56,8 @@ class Judgements:
     def of(cls, data: FeedbackDataset | Sequence[Row], signal: str | None = None) -> Judgements:
         """Reads a data set of feedback, or rows of plain data.
 
-        A row has `prompt`, and `chosen` and `rejected`; or `completions`, the best first; or `completion` and `rating`, a
-        number. It may have `annotator`, a name. Texts are strings or token ids.
+        A row has `prompt`, and `chosen` and `rejected`; or `completions`, the best first; or `completion` and
+        `rating`, a number. It may have `annotator`, a name. Texts are strings or token ids.
 
         Args:
             data: the data.
@@ -122,7 +122,7 @@ def _judgements(rows: Sequence[Row], ties: int) -> Judgements:
             )
         texts = row["completions"] if "completions" in row else [row[name] for name in _TEXTS if name in row]
         about.append([numbers.setdefault((row["prompt"], _hashable(text)), len(numbers)) for text in texts])
-        if len(about[-1]) < 2 and "rating" not in row or len(set(about[-1])) < len(about[-1]):
+        if (len(about[-1]) < 2 and "rating" not in row) or len(set(about[-1])) < len(about[-1]):
             raise ValueError(f"row {place} must compare at least two texts that differ")
         if "rating" in row:
             ratings[place] = row["rating"]
@@ -171,7 +171,7 @@ def _rows_of(dataset: FeedbackDataset, signal: str | None) -> tuple[list[Row], i
 
 
 def _annotators(dataset: FeedbackDataset, signal: str | None) -> Iterator[tuple[str, str, FeedbackDataset]]:
-    """Yields for each annotator of each signal the signal's label, a name, and the data set with their answers alone."""
+    """Yields for each annotator of each signal its label, a name, and the data set with those answers alone."""
     people = {
         (part.signal, reading.annotator)
         for _, part in dataset.parts(signal)

@@ -38,8 +38,8 @@ def mixture_loss(margin: torch.Tensor, flip_rate: torch.Tensor | float) -> torch
     """Returns `-log((1 - eps) sigma(z) + eps sigma(-z))` for each pair, in the margins' shape.
 
     The negative log-likelihood of a label that is turned round with probability eps, which may itself be learnt: a pair
-    that the model is sure of pulls the less the more it contradicts. With eps = 0.05 it is the error model of Christiano
-    et al. 2017, "Deep reinforcement learning from human preferences", section 2.2.3.
+    that the model is sure of pulls the less the more it contradicts. With eps = 0.05 it is the error model of
+    Christiano et al. 2017, "Deep reinforcement learning from human preferences", section 2.2.3.
 
     Args:
         margin: z, the logit of the better text being chosen if nothing is turned round.

@@ -1,8 +1,9 @@
-"""How well a reward model foresees answers: accuracy on comparisons, correlation with ratings, calibration."""
+"""What a reward model says, and how well it foresees answers: accuracy, correlation with ratings, calibration."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,6 +13,22 @@ from textgym.types import FloatArray, IntArray
 BINS = 10
 
 
+class Prediction(NamedTuple):
+    """What a reward model says of n texts, in standard deviations of the texts that it learnt from, whose mean is 0.
+
+    Attributes:
+        mean: (n,) over the members.
+        deviation: (n,) between the members; 0 with a single one.
+    """
+
+    mean: FloatArray
+    deviation: FloatArray
+
+    def pessimistic(self, strength: float) -> FloatArray:
+        """Returns `mean - strength * deviation`, (n,)."""
+        return self.mean - strength * self.deviation
+
+
 @dataclass(frozen=True, eq=False)
 class Foresight:
     """How well scores foresee answers. What can't be told, for want of such answers, is NaN.
@@ -19,8 +36,8 @@ class Foresight:
     Attributes:
         pairs: how many pairs were compared; a ranking of K has K (K - 1) / 2.
         accuracy: the share of pairs whose better text has the higher score; an equal one counts half.
-        confidence: (BINS,) the mean probability that the model gives to the text it thinks better, of the pairs with such
-            a probability in the i-th of BINS equal parts of [0.5, 1]; NaN where there is none.
+        confidence: (BINS,) the mean probability that the model gives to the text it thinks better, of the pairs with
+            such a probability in the i-th of BINS equal parts of [0.5, 1]; NaN where there is none.
         agreement: (BINS,) the share of these pairs in which the answer agrees.
         counts: (BINS,) how many pairs these are.
         calibration_error: the mean distance of confidence and agreement over pairs (Guo et al. 2017, "On calibration of

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -14,30 +12,15 @@ from tqdm import tqdm
 
 from agents.backbone import Backbone, ModelSource
 from agents.judgements import Judgements, Row
-from agents.reward_evaluation import Foresight, foresee
-from agents.reward_network import Objective, RewardNetwork, prepared
+from agents.reward_evaluation import Foresight, Prediction, foresee
+from agents.reward_network import RewardNetwork
+from agents.reward_objective import Objective, prepared
 from agents.reward_storage import load, save
 from agents.reward_training import Learnt, Rows, Schedule, train_member, utilities_of
 from agents.text_reader import TextReader, Tokens
 from textgym.dataset.feedback_dataset import FeedbackDataset
-from textgym.tasks.base import Task, pad
+from textgym.tasks.base import Task
 from textgym.types import FloatArray
-
-
-class Prediction(NamedTuple):
-    """What a reward model says of n texts, in standard deviations of the texts that it learnt from, whose mean is 0.
-
-    Attributes:
-        mean: (n,) over the members.
-        deviation: (n,) between the members; 0 with a single one.
-    """
-
-    mean: FloatArray
-    deviation: FloatArray
-
-    def pessimistic(self, strength: float) -> FloatArray:
-        """Returns `mean - strength * deviation`, (n,)."""
-        return self.mean - strength * self.deviation
 
 
 @dataclass(frozen=True)
@@ -134,7 +117,7 @@ class RewardModel:
         with tqdm(total=batches, desc="reward model", unit="batch", disable=not progress) as bar:
             for _ in range(self.members):
                 network = self._fresh_network(levels, seed=int(generator.integers(2**63)))
-                rows, count = self._rows(texts, network), len(train)
+                rows, count = Rows.of(texts, network.backbone), len(train)
                 sample = generator.integers(count, size=count) if self.bootstrap else np.arange(count)
                 part = train.part(sample)
                 learnt.append(
@@ -190,10 +173,10 @@ class RewardModel:
         return {name: (bias, scale) for name, (bias, scale) in zip(self.annotator_names, means, strict=True)}
 
     def utilities(self, texts: list[Tokens]) -> FloatArray:
-        """Returns the utilities of n texts as the reader reads them, (members, n): a difference is a preference's logit."""
+        """Returns the utilities of n texts as the reader reads them, (members, n); a difference is a logit."""
         if not self.networks:
             raise ValueError("the reward model has learnt nothing yet: call fit, or load one")
-        return np.array([utilities_of(network, self._rows(texts, network)) for network in self.networks])
+        return np.array([utilities_of(network, Rows.of(texts, network.backbone)) for network in self.networks])
 
     def _foresight(self, answers: Judgements, utilities: FloatArray) -> Foresight:
         scores = ((utilities - self.means[:, None]) / self.deviations[:, None]).mean(axis=0)
@@ -208,9 +191,3 @@ class RewardModel:
             annotators = len(self.annotator_names)
             network = RewardNetwork(backbone, self.objective, levels=levels, annotators=annotators)
         return network.to(self.device)
-
-    def _rows(self, texts: list[Tokens], network: RewardNetwork) -> Rows:
-        config = network.backbone.lm.config.get_text_config()
-        longest = getattr(config, "max_position_embeddings", None) or sys.maxsize
-        tokens, lengths = pad([text[-longest:] for text in texts], pad_id=0)
-        return Rows(*(torch.from_numpy(part.astype(np.int64)).to(self.device) for part in (tokens, lengths)))

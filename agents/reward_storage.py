@@ -12,7 +12,8 @@ import numpy as np
 from safetensors.torch import load_file, save_file
 
 from agents.backbone import Backbone
-from agents.reward_network import Objective, RewardNetwork
+from agents.reward_network import RewardNetwork
+from agents.reward_objective import Objective
 from textgym.tasks.base import Task
 
 if TYPE_CHECKING:
@@ -54,7 +55,9 @@ def save(model: RewardModel, folder: Path) -> None:
 def load(kind: type[RewardModel], folder: Path, task: Task, device: str) -> RewardModel:
     """Returns the model in a folder, to judge texts of a task; see `RewardModel.load`."""
     if not (folder / SETTINGS).is_file():
-        raise ValueError(f"{str(folder)!r} holds no reward model: there is no {SETTINGS}, as RewardModel.save writes it")
+        raise ValueError(
+            f"{str(folder)!r} holds no reward model: there is no {SETTINGS}, as RewardModel.save writes it"
+        )
     try:
         settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
         found, own = settings["vocabulary"], vocabulary_hash(task)
@@ -101,7 +104,7 @@ def _loaded(kind: type[RewardModel], folder: Path, settings: dict[str, Any], tas
 
 
 def vocabulary_hash(task: Task) -> str:
-    """Returns the hash of a task's tokens, 16 hexadecimal digits: what must be the same for token ids to mean the same."""
+    """Returns the hash of a task's tokens, 16 hexadecimal digits: where it is the same, token ids mean the same."""
     return hashlib.blake2b("\0".join(task.vocabulary.tokens).encode(), digest_size=8).hexdigest()
 
 

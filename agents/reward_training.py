@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import copy
 import math
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
+from agents.backbone import Backbone
 from agents.judgements import Judgements
 from agents.reward_network import RewardNetwork
+from agents.text_reader import Tokens
+from textgym.tasks.base import pad
 from textgym.types import FloatArray, IntArray
 
 _ANNOTATORS_FASTER = 10
@@ -78,6 +82,14 @@ class Rows:
 
     tokens: torch.Tensor
     lengths: torch.Tensor
+
+    @classmethod
+    def of(cls, texts: list[Tokens], backbone: Backbone) -> Rows:
+        """Pads N texts, on the model's device; what exceeds its context is cut from the front."""
+        longest = getattr(backbone.lm.config.get_text_config(), "max_position_embeddings", None) or sys.maxsize
+        padded = pad([text[-longest:] for text in texts], pad_id=0)
+        device = backbone.value_head.weight.device
+        return cls(*(torch.from_numpy(part.astype(np.int64)).to(device) for part in padded))
 
     def part(self, numbers: IntArray) -> tuple[torch.Tensor, torch.Tensor]:
         """Returns some of the texts, (b,), as narrow as they allow."""

@@ -21,9 +21,9 @@ Tokens = list[int]
 class TextReader:
     """Reads texts of a task with its own tokens, or with those of a model that brings a tokenizer.
 
-    With the task's tokens a row is the prompt, its separator, the text and the end token, as they are. A tokenizer makes
-    it its start token (or end token, if it has no other), the decoded prompt, `separator`, the decoded text and its end
-    token. Where the task answers the agent, only what the agent wrote is read.
+    With the task's tokens a row is the prompt, its separator, the text and the end token, as they are. With a tokenizer
+    it is its start token (or end token, if it has no other), the decoded prompt, `separator`, the decoded text and its
+    end token. Where the task answers the agent, only what the agent wrote is read.
 
     Args:
         task: the task whose texts are read.

@@ -30,7 +30,9 @@ def best_of_n(proxy: FloatArray, gold: FloatArray, n: int) -> tuple[float, float
     logs = np.array([_log_choose(place - 1, n - 1) - _log_choose(count, n) for place in places.tolist()])
     order = np.lexsort((gold, proxy), axis=1)  # among equal proxies by gold, and below the other way round
     turned = np.lexsort((-gold, proxy), axis=1)
-    means = [np.take_along_axis(values, by, axis=1) @ np.exp(logs) for by in (order, turned) for values in (proxy, gold)]
+    means = [
+        np.take_along_axis(values, by, axis=1) @ np.exp(logs) for by in (order, turned) for values in (proxy, gold)
+    ]
     return float((means[0] + means[2]).mean() / 2), float((means[1] + means[3]).mean() / 2)
 
 

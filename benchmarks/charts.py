@@ -74,7 +74,7 @@ def learning_curves(curves: Sequence[Curve], *, levels: Mapping[str, float], tic
 
     marks = [
         f'<path class="grid" d="M{LEFT} {y(tick):.1f}H{WIDTH - RIGHT}"/>'
-        f'<text class="tick" x="{LEFT - 7}" y="{y(tick) + 4:.1f}" text-anchor="end">{_number(tick, ticks)}</text>'
+        f'<text class="tick" x="{LEFT - 7}" y="{y(tick) + 4:.1f}" text-anchor="end">{decimal(tick, ticks)}</text>'
         for tick in ticks
     ]
     tokens = [tick for tick in nice_ticks(0, end, 4) if tick <= end * 1.001]
@@ -89,58 +89,8 @@ def learning_curves(curves: Sequence[Curve], *, levels: Mapping[str, float], tic
         marks += [f'<path class="seed s{number}" d="{path(at, map(y, values.tolist()))}"/>' for values in curve.seeds]
         marks.append(f'<path class="mean s{number}" d="{path(at, map(y, mean.tolist()))}"/>')
         labels.append((f"s{number}", curve.learner, y(float(mean[-1]))))
-    for (kind, text, _), height in zip(labels, _apart([height for *_, height in labels]), strict=True):
+    for (kind, text, _), height in zip(labels, apart([height for *_, height in labels]), strict=True):
         marks.append(f'<text class="label {kind}" x="{WIDTH - RIGHT + 7}" y="{height + 4:.1f}">{escape(text)}</text>')
-    return svg(WIDTH, HEIGHT, title, marks)
-
-
-def distance_chart(
-    lines: Sequence[tuple[str, FloatArray, FloatArray]],
-    fits: Sequence[tuple[FloatArray, FloatArray] | None],
-    *,
-    ticks: Sequence[float],
-    title: str,
-) -> str:
-    """Returns a line chart of measures against a distance d: seeds thin, their mean bold, fits dashed.
-
-    Args:
-        lines: for each method its name, and of each seed the distances and the measure, (seeds, p) each; the order picks
-            the colours.
-        fits: for each method the distances and the values of a fitted curve, (q,) each, or None.
-        ticks: the marks of the vertical axis, lowest first, which span it; see `nice_ticks`.
-        title: what the chart shows, for screen readers.
-    """
-    across = nice_ticks(0.0, max(float(distance.max()) for _, distance, _ in lines), 4)
-
-    def x(distance: float) -> float:
-        return LEFT + (WIDTH - LEFT - RIGHT) * distance / across[-1]
-
-    def y(value: float) -> float:
-        return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * (value - ticks[0]) / (ticks[-1] - ticks[0])
-
-    def drawn(kind: str, number: int, distance: FloatArray, values: FloatArray) -> str:
-        data = path(map(x, distance.tolist()), map(y, values.tolist()))
-        return f'<path class="{kind} s{number}" d="{data}"/>'
-
-    marks = [
-        f'<path class="grid" d="M{LEFT} {y(tick):.1f}H{WIDTH - RIGHT}"/>'
-        f'<text class="tick" x="{LEFT - 7}" y="{y(tick) + 4:.1f}" text-anchor="end">{_number(tick, ticks)}</text>'
-        for tick in ticks
-    ]
-    named = [(x(tick), HEIGHT - BOTTOM + 16, _number(tick, across)) for tick in across]
-    named.append(((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 3, "d = \N{SQUARE ROOT}KL"))
-    marks += [f'<text class="tick" x="{at:.1f}" y="{y}" text-anchor="middle">{text}</text>' for at, y, text in named]
-    labels = []
-    for number, ((name, distance, values), fit) in enumerate(zip(lines, fits, strict=True)):
-        marks += [drawn("seed", number, *seed) for seed in zip(distance, values, strict=True)]
-        if fit is not None:
-            marks.append(drawn("level", number, *fit))
-        marks.append(drawn("mean", number, distance.mean(axis=0), values.mean(axis=0)))
-        labels.append((number, name, y(float(values[:, -1].mean()))))
-    for (number, name, _), height in zip(labels, _apart([height for *_, height in labels]), strict=True):
-        marks.append(
-            f'<text class="label s{number}" x="{WIDTH - RIGHT + 7}" y="{height + 4:.1f}">{escape(name)}</text>'
-        )
     return svg(WIDTH, HEIGHT, title, marks)
 
 
@@ -164,10 +114,10 @@ def response_chart(response: Response, *, title: str, across: str) -> str:
 
     marks = [
         f'<path class="grid" d="M{LEFT} {y(tick):.1f}H{WIDTH - right}"/>'
-        f'<text class="tick" x="{LEFT - 7}" y="{y(tick) + 4:.1f}" text-anchor="end">{_number(tick, ticks)}</text>'
+        f'<text class="tick" x="{LEFT - 7}" y="{y(tick) + 4:.1f}" text-anchor="end">{decimal(tick, ticks)}</text>'
         for tick in ticks
     ]
-    named = [(x(tick), HEIGHT - BOTTOM + 16, _number(tick, across_ticks)) for tick in across_ticks]
+    named = [(x(tick), HEIGHT - BOTTOM + 16, decimal(tick, across_ticks)) for tick in across_ticks]
     named.append(((LEFT + WIDTH - right) / 2, HEIGHT - 3, escape(across)))
     marks += [f'<text class="tick" x="{at:.1f}" y="{y}" text-anchor="middle">{text}</text>' for at, y, text in named]
     agree = [max(across_ticks[0], ticks[0]), min(across_ticks[-1], ticks[-1])]
@@ -203,7 +153,7 @@ def thousands(tokens: float) -> str:
     return f"{tokens:g}"
 
 
-def _apart(heights: Sequence[float]) -> list[float]:
+def apart(heights: Sequence[float]) -> list[float]:
     """Returns the heights of labels, moved down where two would be less than LINE_SPACE apart."""
     placed = [0.0] * len(heights)
     last = -math.inf
@@ -217,7 +167,7 @@ def path(xs: Iterable[float], ys: Iterable[float]) -> str:
     return "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in zip(xs, ys, strict=True))
 
 
-def _number(value: float, ticks: Sequence[float]) -> str:
+def decimal(value: float, ticks: Sequence[float]) -> str:
     """Writes a mark with the decimals that its neighbours need."""
     decimals = max(0, -math.floor(math.log10(ticks[1] - ticks[0]) + 1e-9))
     return f"{value:.{decimals}f}".replace("-", "\N{MINUS SIGN}")

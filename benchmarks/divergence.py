@@ -60,7 +60,13 @@ def divergence(policy: Backbone, reference: Backbone, task: Task, split: str, te
 
 
 def measure(
-    policy: TransformerCore, reference: Backbone, env_id: str, *, split: str, episodes: int, env_kwargs: Mapping[str, Any]
+    policy: TransformerCore,
+    reference: Backbone,
+    env_id: str,
+    *,
+    split: str,
+    episodes: int,
+    env_kwargs: Mapping[str, Any],
 ) -> dict[str, float]:
     """Returns what a policy's texts for held-out prompts are worth, and how far it is from its reference.
 

@@ -111,14 +111,15 @@ def gather_curves(folder: str | Path) -> Overoptimisation:
 def course_of(name: str, seeds: Sequence[Sequence[dict[str, float]]]) -> Course:
     """Returns the course of a method from its points, one list for each seed; as many as all seeds have."""
     count = min(map(len, seeds))
-    kl, proxy, gold = (np.array([[point[key] for point in own[:count]] for own in seeds]) for key in ("kl", "proxy", "gold"))
+    names = ("kl", "proxy", "gold")
+    kl, proxy, gold = (np.array([[point[name] for point in own[:count]] for own in seeds]) for name in names)
     distance = np.sqrt(np.maximum(kl, 0.0))
     found = fitted(distance.ravel(), gold.ravel() - gold[:, :1].mean(), squared=name == BEST_OF_N)
     return Course(name, distance, proxy, gold, found if found.explained > 0.5 else None)
 
 
 def fitted(distance: FloatArray, gain: FloatArray, *, squared: bool) -> Fit:
-    """Returns the least-squares fit of gains in gold, (p,), at distances, (p,); with `squared`, of `d (alpha - beta d)`."""
+    """Returns the least-squares fit of gains in gold, (p,), at distances (p,); `d (alpha - beta d)` where `squared`."""
     moved = distance > 1e-3
     columns = np.stack([distance[moved], -distance[moved] * shape(distance[moved], squared=squared)], axis=1)
     (alpha, beta), *_ = np.linalg.lstsq(columns, gain[moved], rcond=None)
@@ -155,8 +156,8 @@ def verdicts(found: Overoptimisation) -> list[str]:
         gold, proxy, peak = course.gold.mean(axis=0), course.proxy.mean(axis=0), course.peak
         if peak < len(gold) - 1 and gold[-1] < gold[peak] and proxy[-1] > proxy[peak]:
             told.append(
-                f"{course.name}: gold rises from {row[2]} to {row[3]} at {row[1]} nats, then falls to {row[4]}, while the "
-                f"proxy rises on from {row[6]} to {row[7]}."
+                f"{course.name}: gold rises from {row[2]} to {row[3]} at {row[1]} nats, then falls to {row[4]}, while "
+                f"the proxy rises on from {row[6]} to {row[7]}."
             )
         else:
             told.append(f"{course.name}: gold goes from {row[2]} to {row[4]}, the proxy from {row[5]} to {row[7]}.")
@@ -180,6 +181,6 @@ def told_of(reward_model: dict[str, float]) -> str:
     """Says how good the reward model is."""
     return (
         f"The reward model learnt from {reward_model['pairs']:.0f} pairs ({reward_model['ties']:.0f} more were ties), "
-        f"took {reward_model['flip_rate']:.0%} of the labels for turned round, and names the better of two new texts of "
-        f"the reference {reward_model['test_accuracy']:.1%} of the time."
+        f"took {reward_model['flip_rate']:.0%} of the labels for turned round, and names the better of two new texts "
+        f"of the reference {reward_model['test_accuracy']:.1%} of the time."
     )

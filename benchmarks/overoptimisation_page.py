@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.charts import HEIGHT, WIDTH, distance_chart, nice_ticks
+from benchmarks.charts import HEIGHT, WIDTH, nice_ticks
+from benchmarks.distance_chart import distance_chart
 from benchmarks.overoptimisation import BEST_OF_N, HEAD, Course, Overoptimisation, shape, table_of, told_of, verdicts
 from benchmarks.page import document, settings_section, side_by_side
 from textgym.types import FloatArray
@@ -17,7 +18,7 @@ EXPLAINED = {"proxy": ("Proxy", "what the reward model says"), "gold": ("Gold", 
 
 
 def write_curves_page(found: Overoptimisation, folder: str | Path) -> Path:
-    """Writes the report to `report.html` in a folder, and its picture, `overoptimisation.svg`; returns the page's path."""
+    """Writes the report to `report.html` in a folder, and its picture, `overoptimisation.svg`; returns its path."""
     path = Path(folder) / "report.html"
     path.write_text(render(found), encoding="utf-8")
     path.with_name("overoptimisation.svg").write_text(picture(found), encoding="utf-8")
@@ -36,8 +37,8 @@ def render(found: Overoptimisation) -> str:
         f'<p class="verdict">{"<br>".join(map(escape, verdicts(found)))}</p>{known}',
         f'<section><h2>Against the distance from the reference</h2><div class="panels wide">{figures}</div>'
         '<p class="note">Means over test prompts. Across: d, the square root of KL(policy || reference) in nats per '
-        "text; of the best of n it is log n - (n - 1) / n. Thin: one training seed. Bold: their mean. Dashed: the fit of "
-        "Gao, Schulman and Hilton 2023, where it explains more than half of the variance.</p></section>",
+        "text; of the best of n it is log n - (n - 1) / n. Thin: one training seed. Bold: their mean. Dashed: the fit "
+        "of Gao, Schulman and Hilton 2023, where it explains more than half of the variance.</p></section>",
         _table(found),
         settings_section(found.foot),
     ]
@@ -75,4 +76,5 @@ def _table(found: Overoptimisation) -> str:
 
 
 def _row(cells: Sequence[str]) -> str:
-    return f'<tr><th scope="row">{escape(cells[0])}</th>{"".join(f"<td>{escape(cell)}</td>" for cell in cells[1:])}</tr>'
+    numbers = "".join(f"<td>{escape(cell)}</td>" for cell in cells[1:])
+    return f'<tr><th scope="row">{escape(cells[0])}</th>{numbers}</tr>'

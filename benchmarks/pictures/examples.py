@@ -39,7 +39,7 @@ def is_external(name: str) -> bool:
 
 
 def is_taught(name: str) -> bool:
-    """Returns whether a metric reads what somebody has trained, which no example can name: it needs an argument more."""
+    """Returns whether a metric reads what somebody has trained: it needs an argument that no example can give."""
     made: Any = load_component("metrics", name)
     needed = [key for key, p in inspect.signature(made).parameters.items() if p.default is inspect.Parameter.empty]
     return not {*needed} <= {"task", *made.example}

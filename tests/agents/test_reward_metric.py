@@ -6,7 +6,7 @@ import pytest
 
 import textgym
 from agents.reward_model import RewardModel
-from agents.reward_network import Objective
+from agents.reward_objective import Objective
 from agents.reward_training import Schedule
 from textgym.tasks.copy import Copy
 
