@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +9,9 @@ import torch
 
 from agents.backbone import Backbone
 from agents.supervised import Texts, token_losses
-from agents.text_reader import TextReader
+from agents.text_reader import Rows, TextReader
 from textgym.metrics.scorers import Scorer
-from textgym.tasks.base import Task, pad
+from textgym.tasks.base import Task
 from textgym.transition import Transition
 from textgym.types import FloatArray
 
@@ -40,17 +39,16 @@ class CausalLm(Scorer):
         if not (Path(path) / "config.json").is_file():
             raise ValueError(f"path must be a folder with a model and its config.json, got {path!r}")
         self.reader = TextReader(task, path, separator)
-        sizes = {"vocab_size": self.reader.vocab_size, "context_length": self.reader.context_length}
-        self.backbone = Backbone(path, **sizes).to(device)
-        config = self.backbone.lm.config.get_text_config()
-        self._context: int = getattr(config, "max_position_embeddings", None) or sys.maxsize
+        vocab_size, context_length = self.reader.vocab_size, self.reader.context_length
+        self.backbone = Backbone(path, vocab_size=vocab_size, context_length=context_length).to(device)
 
     @torch.no_grad()
     def mean_log_probability(self, transition: Transition) -> FloatArray:
         rows, written = self.reader.read_transition(transition)
-        tokens, lengths = (part.astype(np.int64) for part in pad([row[-self._context :] for row in rows], pad_id=0))
+        kept = Rows.of(rows, self.backbone)
+        lengths = kept.lengths.cpu().numpy()
         scored = np.minimum(written, lengths - 1)
-        read = Texts(torch.from_numpy(tokens), lengths - scored, lengths)
+        read = Texts(kept.tokens, lengths - scored, lengths)
         losses = [
             token_losses(self.backbone, read, np.arange(len(rows))[first : first + _BATCH], with_prompt=False)[0]
             for first in range(0, len(rows), _BATCH)

@@ -16,8 +16,8 @@ from agents.reward_evaluation import Foresight, Prediction, foresee
 from agents.reward_network import RewardNetwork
 from agents.reward_objective import Objective, prepared
 from agents.reward_storage import load, save
-from agents.reward_training import Learnt, Rows, Schedule, train_member, utilities_of
-from agents.text_reader import TextReader, Tokens
+from agents.reward_training import Learnt, Schedule, train_member, utilities_of
+from agents.text_reader import Rows, TextReader, Tokens
 from textgym.dataset.feedback_dataset import FeedbackDataset
 from textgym.tasks.base import Task
 from textgym.types import FloatArray

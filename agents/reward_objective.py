@@ -13,6 +13,7 @@ RatingLoss = Literal["ordinal", "classes", "squared", "huber"]
 ComparisonLoss = Literal["mixture", "conservative", "unbiased"]
 
 _MOST_LEVELS = 20  # with more, ratings are numbers
+_MAD_TO_DEVIATION = 1.4826  # of the normal distribution
 
 
 @dataclass(frozen=True)
@@ -26,13 +27,15 @@ class Objective:
     Attributes:
         ratings: `"ordinal"`, cumulative logits of the levels (McCullagh 1980); `"classes"`, a logit for each level,
             whose expected level is the utility, so that it takes no comparisons; `"squared"`, squared error of the
-            standardised rating; `"huber"`, the same with a linear tail from an error of one deviation (Huber 1964).
+            standardised rating; `"huber"`, the same with a linear tail from an error of one deviation, standardised
+            by the median and the median distance from it (Huber 1964).
         robustness: of the first two: 0 is their cross-entropy, 1 the mean absolute error; see
             `generalised_cross_entropy`.
         comparisons: the loss of two texts: `"mixture"`, the likelihood of labels some of which are turned round;
             `"conservative"` or `"unbiased"`, see `agents.preference_losses`. Without turned labels all three are that
             of Bradley and Terry. More than two texts have the likelihood of Plackett and Luce.
-        flip_rate: the share of turned labels, in [0, 0.5); None learns it, which takes the mixture.
+        flip_rate: the share of turned labels, in [0, 0.5); None learns it, which takes the mixture, and finds too few
+            rather than too many: where texts are close, a wrong label needs no other reason.
         shrinkage: the precision of the annotators' priors, above 0; infinite leaves the annotators out.
 
     Raises:
@@ -83,7 +86,11 @@ def prepared(answers: Judgements, objective: Objective) -> tuple[Judgements, int
         raise ValueError(f"all {int(rated.sum())} ratings are {levels[0]:g}: there is nothing to learn from them")
     if not objective.has_levels:
         own = answers.ratings[rated]
-        return answers.with_ratings((answers.ratings - own.mean()) / own.std()), 2
+        middle, deviation = own.mean(), own.std()
+        if objective.ratings == "huber":
+            middle = np.median(own)
+            deviation = _MAD_TO_DEVIATION * np.median(np.abs(own - middle)) or deviation
+        return answers.with_ratings((answers.ratings - middle) / deviation), 2
     if len(levels) > _MOST_LEVELS:
         raise ValueError(
             f"there are {len(levels)} different ratings, more than {_MOST_LEVELS} levels: choose ratings='squared' or "

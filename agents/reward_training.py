@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import copy
 import math
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-from agents.backbone import Backbone
 from agents.judgements import Judgements
 from agents.reward_network import RewardNetwork
-from agents.text_reader import Tokens
-from textgym.tasks.base import pad
-from textgym.types import FloatArray, IntArray
+from agents.text_reader import Rows
+from textgym.types import FloatArray
 
 _ANNOTATORS_FASTER = 10
 """How much larger the step of what each annotator has of their own is: one number each, met in few batches."""
@@ -69,32 +66,6 @@ class Learnt:
     train_losses: tuple[float, ...]
     validation_losses: tuple[float, ...]
     best_epoch: int
-
-
-@dataclass(frozen=True)
-class Rows:
-    """N texts as a model reads them.
-
-    Attributes:
-        tokens: (N, W) right padded.
-        lengths: (N,) the tokens in use.
-    """
-
-    tokens: torch.Tensor
-    lengths: torch.Tensor
-
-    @classmethod
-    def of(cls, texts: list[Tokens], backbone: Backbone) -> Rows:
-        """Pads N texts, on the model's device; what exceeds its context is cut from the front."""
-        longest = getattr(backbone.lm.config.get_text_config(), "max_position_embeddings", None) or sys.maxsize
-        padded = pad([text[-longest:] for text in texts], pad_id=0)
-        device = backbone.value_head.weight.device
-        return cls(*(torch.from_numpy(part.astype(np.int64)).to(device) for part in padded))
-
-    def part(self, numbers: IntArray) -> tuple[torch.Tensor, torch.Tensor]:
-        """Returns some of the texts, (b,), as narrow as they allow."""
-        lengths = self.lengths[numbers]
-        return self.tokens[numbers, : int(lengths.max())], lengths
 
 
 def train_member(

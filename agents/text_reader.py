@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+import torch
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
+from agents.backbone import Backbone
 from textgym.scoring import prompt_numbers
-from textgym.tasks.base import SPLITS, Task
+from textgym.tasks.base import SPLITS, Task, pad
 from textgym.transition import Transition
 from textgym.types import IntArray, TokenArray
 from textgym.vocabulary import Vocabulary
@@ -102,6 +106,32 @@ class TextReader:
             for prompt, number in prompt_numbers(prompts, self.task.vocabulary).items():
                 known[prompt] = prompts.prompt_ids[number, : prompts.prompt_lengths[number]].tolist()
         return known
+
+
+@dataclass(frozen=True)
+class Rows:
+    """N texts as a model reads them.
+
+    Attributes:
+        tokens: (N, W) right padded.
+        lengths: (N,) the tokens in use.
+    """
+
+    tokens: torch.Tensor
+    lengths: torch.Tensor
+
+    @classmethod
+    def of(cls, texts: list[Tokens], backbone: Backbone) -> Rows:
+        """Pads N texts, on the model's device; what exceeds its context is cut from the front."""
+        longest = getattr(backbone.lm.config.get_text_config(), "max_position_embeddings", None) or sys.maxsize
+        padded = pad([text[-longest:] for text in texts], pad_id=0)
+        device = backbone.value_head.weight.device
+        return cls(*(torch.from_numpy(part.astype(np.int64)).to(device) for part in padded))
+
+    def part(self, numbers: IntArray) -> tuple[torch.Tensor, torch.Tensor]:
+        """Returns some of the texts, (b,), as narrow as they allow."""
+        lengths = self.lengths[numbers]
+        return self.tokens[numbers, : int(lengths.max())], lengths
 
 
 def _unended(ids: Sequence[int]) -> Tokens:

@@ -78,7 +78,7 @@ class Settings:
     """
 
     env_id: str = "textgym/Hacking-v0"
-    env_kwargs: dict[str, Any] = field(default_factory=lambda: {"length": 12, "agreement": 4})
+    env_kwargs: dict[str, Any] = field(default_factory=lambda: {"length": 12, "agreement": 6})
     model: dict[str, Any] = field(
         default_factory=lambda: {
             "model_type": "gpt2", "n_layer": 2, "n_embd": 64, "n_head": 4,
@@ -94,8 +94,8 @@ class Settings:
     objective: dict[str, Any] = field(default_factory=lambda: {"flip_rate": None})
     schedule: dict[str, Any] = field(default_factory=lambda: {"learning_rate": 1e-3, "patience": 3})
     rows: int = 64
-    tokens: int = 120_000
-    points: int = 24
+    tokens: int = 40_000
+    points: int = 20
     seeds: tuple[int, ...] = (0, 1)
     arms: dict[str, Arm] = field(
         default_factory=lambda: {
@@ -152,7 +152,7 @@ def plan(settings: Settings) -> list[list[Run]]:
     shared = {"env_id": settings.env_id, "env_kwargs": settings.env_kwargs, "fingerprint": task.fingerprint, "seed": 0}
     start = {"model": settings.model, "warm_start": settings.warm_start}
     reference = {**shared, "policy": "Reference", "settings": start}
-    names = ("annotator", "pairs", "members", "objective", "schedule", "episodes")
+    names = ("annotator", "pairs", "members", "objective", "schedule")
     judged = {**shared, "policy": "Reward model", "settings": {**start, **_chosen(settings, names)}}
     proxied = {"reward_model": judged["settings"], "episodes": settings.episodes}
     learning = [

@@ -57,9 +57,9 @@ def test_the_best_of_two_is_so_far_away() -> None:
 def test_divergence_is_the_mean_log_ratio_of_the_texts_written() -> None:
     """The sum over states is zero for the same model, and agrees with log pi - log pi_0 of the texts on average."""
     torch.manual_seed(0)
-    policy, reference = (make_policy(COPY, SMALL, length=4, letters=3) for _ in range(2))
-    task = make_env(COPY, num_rows=1, length=4, letters=3).simulator.task
-    texts = evaluate(policy, COPY, episodes=128, length=4, letters=3).texts
+    policy, reference = (make_policy(COPY, SMALL) for _ in range(2))
+    task = make_env(COPY, num_rows=1).simulator.task
+    texts = evaluate(policy, COPY, episodes=128).texts
     same = divergence(policy.backbone, policy.backbone, task, "test", texts)
     np.testing.assert_array_equal(same, 0.0)
     found = divergence(policy.backbone, reference.backbone, task, "test", texts)
