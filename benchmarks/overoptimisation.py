@@ -23,6 +23,8 @@ from textgym.types import FloatArray
 
 OVEROPTIMISATION = "overoptimisation.json"
 BEST_OF_N = "Best of n"
+EXPLAINED = 0.8
+"""The share of gold's variance from which on a fitted law is shown."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class Course:
         distance: (seeds, p) sqrt(KL) from the reference at each point.
         proxy: (seeds, p) what the reward model says.
         gold: (seeds, p) what the texts are worth.
-        fit: of gold, over all seeds; None where it explains less than half of its variance.
+        fit: of gold, over all seeds; None where it explains less than EXPLAINED of its variance.
     """
 
     name: str
@@ -115,7 +117,7 @@ def course_of(name: str, seeds: Sequence[Sequence[dict[str, float]]]) -> Course:
     kl, proxy, gold = (np.array([[point[name] for point in own[:count]] for own in seeds]) for name in names)
     distance = np.sqrt(np.maximum(kl, 0.0))
     found = fitted(distance.ravel(), gold.ravel() - gold[:, :1].mean(), squared=name == BEST_OF_N)
-    return Course(name, distance, proxy, gold, found if found.explained > 0.5 else None)
+    return Course(name, distance, proxy, gold, found if found.explained > EXPLAINED else None)
 
 
 def fitted(distance: FloatArray, gain: FloatArray, *, squared: bool) -> Fit:
@@ -142,9 +144,9 @@ def table_of(found: Overoptimisation) -> list[tuple[str, ...]]:
     for course in found.courses:
         peak, gold, proxy = course.peak, course.gold.mean(axis=0), course.proxy.mean(axis=0)
         kl = (course.distance**2).mean(axis=0)
-        fit, last = course.fit, "d" if course.name == BEST_OF_N else "log d"
+        fit, bent = course.fit, "d" if course.name == BEST_OF_N else "log d"
         numbers = [kl[peak], gold[0], gold[peak], gold[-1], proxy[0], proxy[peak], proxy[-1], kl[-1]]
-        told = "" if fit is None else f"d ({fit.alpha:.3f} - {fit.beta:.3f} {last}), R² {fit.explained:.2f}"
+        told = "" if fit is None else f"d ({fit.alpha:.3f} {-fit.beta:+.3f} {bent}), R² {fit.explained:.2f}"
         rows.append((course.name, f"{numbers[0]:.2f}", *(f"{n:.3f}" for n in numbers[1:7]), f"{numbers[7]:.2f}", told))
     return rows
 

@@ -10,11 +10,21 @@ import numpy as np
 
 from benchmarks.charts import HEIGHT, WIDTH, nice_ticks
 from benchmarks.distance_chart import distance_chart
-from benchmarks.overoptimisation import BEST_OF_N, HEAD, Course, Overoptimisation, shape, table_of, told_of, verdicts
+from benchmarks.overoptimisation import (
+    BEST_OF_N,
+    EXPLAINED,
+    HEAD,
+    Course,
+    Overoptimisation,
+    shape,
+    table_of,
+    told_of,
+    verdicts,
+)
 from benchmarks.page import document, settings_section, side_by_side
 from textgym.types import FloatArray
 
-EXPLAINED = {"proxy": ("Proxy", "what the reward model says"), "gold": ("Gold", "what the texts are worth")}
+MEASURES = {"proxy": ("Proxy", "what the reward model says"), "gold": ("Gold", "what the texts are worth")}
 
 
 def write_curves_page(found: Overoptimisation, folder: str | Path) -> Path:
@@ -29,7 +39,7 @@ def render(found: Overoptimisation) -> str:
     """Returns the page."""
     figures = "".join(
         f"<figure><figcaption><b>{title}</b> {what}</figcaption>{_chart(found, name)}</figure>"
-        for name, (title, what) in EXPLAINED.items()
+        for name, (title, what) in MEASURES.items()
     )
     known = f'<p class="note">{escape(told_of(found.reward_model))}</p>' if found.reward_model else ""
     parts = [
@@ -38,7 +48,7 @@ def render(found: Overoptimisation) -> str:
         f'<section><h2>Against the distance from the reference</h2><div class="panels wide">{figures}</div>'
         '<p class="note">Means over test prompts. Across: d, the square root of KL(policy || reference) in nats per '
         "text; of the best of n it is log n - (n - 1) / n. Thin: one training seed. Bold: their mean. Dashed: the fit "
-        "of Gao, Schulman and Hilton 2023, where it explains more than half of the variance.</p></section>",
+        f"of Gao, Schulman and Hilton 2023, where it explains more than {EXPLAINED:.0%} of the variance.</p></section>",
         _table(found),
         settings_section(found.foot),
     ]
@@ -47,7 +57,7 @@ def render(found: Overoptimisation) -> str:
 
 def picture(found: Overoptimisation) -> str:
     """Returns both charts as one picture in SVG, light or dark as its reader likes."""
-    return side_by_side([(title, _chart(found, name), WIDTH, HEIGHT) for name, (title, _) in EXPLAINED.items()])
+    return side_by_side([(title, _chart(found, name), WIDTH, HEIGHT) for name, (title, _) in MEASURES.items()])
 
 
 def _chart(found: Overoptimisation, measure: str) -> str:
@@ -55,7 +65,7 @@ def _chart(found: Overoptimisation, measure: str) -> str:
     ticks = nice_ticks(min(float(part.min()) for part in values), max(float(part.max()) for part in values))
     lines = [(course.name, course.distance, part) for course, part in zip(found.courses, values, strict=True)]
     fits = [_fit(course) if measure == "gold" else None for course in found.courses]
-    return distance_chart(lines, fits, ticks=ticks, title=f"{EXPLAINED[measure][0]} against the distance d")
+    return distance_chart(lines, fits, ticks=ticks, title=f"{MEASURES[measure][0]} against the distance d")
 
 
 def _fit(course: Course) -> tuple[FloatArray, FloatArray] | None:

@@ -47,7 +47,7 @@ class Arm:
 
 
 _PPO = {"learning_rate": [3e-4, 0.0], "n_steps": 32, "batch_size": 512, "ent_coef": 0.0}
-_REINFORCE = {"learning_rate": 5e-4, "n_steps": 16, "baseline": "value", "normalize_advantage": False, "ent_coef": 0.0}
+_REINFORCE = {"learning_rate": 2e-3, "n_steps": 16, "baseline": "value", "normalize_advantage": False, "ent_coef": 0.0}
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ class Settings:
         default_factory=lambda: {
             "ppo": Arm("PPO", "ppo", _PPO),
             "reinforce": Arm("REINFORCE", "reinforce", _REINFORCE),
-            "reinforce-kl": Arm("REINFORCE, KL 0.03", "reinforce", {**_REINFORCE, "kl_coef": 0.03}),
+            "reinforce-kl": Arm("with KL 0.05", "reinforce", {**_REINFORCE, "kl_coef": 0.05}),
         }
     )
     episodes: int = 128

@@ -144,6 +144,6 @@ def test_the_quick_suite_ends_with_a_report(tmp_path: Path) -> None:
             folder.finish(run.function(folder, run.config, lambda share: None))
     write_json(tmp_path / OVEROPTIMISATION, {"title": "T", "introduction": "I", "order": []})
     curves = gather_curves(tmp_path)
-    assert {course.name for course in curves.courses} == {"PPO", "REINFORCE", "REINFORCE, KL 0.03", "Best of n"}
+    assert {course.name for course in curves.courses} == {"PPO", "REINFORCE", "with KL 0.05", "Best of n"}
     assert all(course.distance[0, 0] == 0 for course in curves.courses)
     assert 0 < curves.reward_model["test_accuracy"] <= 1
