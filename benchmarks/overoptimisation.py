@@ -53,7 +53,7 @@ class Course:
         distance: (seeds, p) sqrt(KL) from the reference at each point.
         proxy: (seeds, p) what the reward model says.
         gold: (seeds, p) what the texts are worth.
-        fit: of gold, over all seeds; None where it explains less than EXPLAINED of its variance.
+        fit: of gold, over all seeds; None where it explains less than EXPLAINED of its variance or does not bend down.
     """
 
     name: str
@@ -117,7 +117,7 @@ def course_of(name: str, seeds: Sequence[Sequence[dict[str, float]]]) -> Course:
     kl, proxy, gold = (np.array([[point[name] for point in own[:count]] for own in seeds]) for name in names)
     distance = np.sqrt(np.maximum(kl, 0.0))
     found = fitted(distance.ravel(), gold.ravel() - gold[:, :1].mean(), squared=name == BEST_OF_N)
-    return Course(name, distance, proxy, gold, found if found.explained > EXPLAINED else None)
+    return Course(name, distance, proxy, gold, found if found.explained > EXPLAINED and found.beta > 0 else None)
 
 
 def fitted(distance: FloatArray, gain: FloatArray, *, squared: bool) -> Fit:
