@@ -34,6 +34,22 @@ def unbiased_loss(margin: torch.Tensor, flip_rate: float) -> torch.Tensor:
     return (-(1 - flip_rate) * logsigmoid(margin) + flip_rate * logsigmoid(-margin)) / (1 - 2 * flip_rate)
 
 
+def mixture_loss(margin: torch.Tensor, flip_rate: torch.Tensor | float) -> torch.Tensor:
+    """Returns `-log((1 - eps) sigma(z) + eps sigma(-z))` for each pair, in the margins' shape.
+
+    The negative log-likelihood of a label that is turned round with probability eps, which may itself be learnt: a pair
+    that the model is sure of pulls the less the more it contradicts. With eps = 0.05 it is the error model of
+    Christiano et al. 2017, "Deep reinforcement learning from human preferences", section 2.2.3.
+
+    Args:
+        margin: z, the logit of the better text being chosen if nothing is turned round.
+        flip_rate: eps, in [0, 0.5).
+    """
+    rate = torch.as_tensor(flip_rate, dtype=margin.dtype, device=margin.device)
+    _check(float(rate))
+    return -torch.logaddexp(torch.log1p(-rate) + logsigmoid(margin), torch.log(rate) + logsigmoid(-margin))
+
+
 def _check(flip_rate: float) -> None:
     if not 0 <= flip_rate < 0.5:
         raise ValueError(f"flip_rate must be at least 0 and below 0.5, got {flip_rate}")

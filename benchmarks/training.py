@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,7 @@ def train(
     rows: int = 64,
     settings: Mapping[str, Any] | None = None,
     env_kwargs: Mapping[str, Any] | None = None,
+    callbacks: Sequence[BaseCallback] = (),
     every: int = 50,
     tell: Tell = lambda share: None,
 ) -> Any:
@@ -67,6 +68,7 @@ def train(
         settings: the learner's further arguments; [start, end] is a linear schedule of a number. `ent_coef`,
             `temperature` and `guidance` may be scheduled for every learner.
         env_kwargs: the environment's further arguments; its `group_size` is the learner's, if that has one.
+        callbacks: further callbacks of Stable-Baselines3, for learners that have them.
         every: how many updates lie between two checkpoints.
         tell: takes the share that is done, in [0, 1].
 
@@ -88,7 +90,8 @@ def train(
     if learner in IN_ROUNDS:
         algorithm = _from_data(folder, make, arguments, tokens=tokens, choose=IN_ROUNDS[learner], seed=seed, tell=tell)
     elif learner in LEARNERS:
-        algorithm = _by_callbacks(folder, make, arguments, tokens=tokens, every=every, tell=tell)
+        more = [*callbacks, _Teller(tell)]
+        algorithm = _by_callbacks(folder, make, arguments, tokens=tokens, every=every, more=more)
     else:
         algorithm = _of_the_user(folder, learner, make, arguments, tokens=tokens, tell=tell)
     policy = getattr(algorithm, "policy", None)
@@ -112,16 +115,17 @@ def _scheduled(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _by_callbacks(
-    folder: RunFolder, make: partial[Any], arguments: dict[str, Any], *, tokens: int, every: int, tell: Tell
+    folder: RunFolder,
+    make: partial[Any],
+    arguments: dict[str, Any],
+    *,
+    tokens: int,
+    every: int,
+    more: Sequence[BaseCallback],
 ) -> BaseAlgorithm:
     """Trains an on-policy algorithm, which goes on from its newest checkpoint."""
-    callbacks: list[BaseCallback] = [
-        Checkpoints(folder.checkpoints, every=every, resume=True),
-        _Metrics(folder),
-        ReturnsCallback(folder.log),
-        StopOnNonFinite(),
-        _Teller(tell),
-    ]
+    checkpoints = Checkpoints(folder.checkpoints, every=every, resume=True)
+    callbacks = [checkpoints, _Metrics(folder), ReturnsCallback(folder.log), StopOnNonFinite(), *more]
     if not issubclass(make.func, TextAlgorithm):  # which see to their exploration themselves
         callbacks.append(Exploration(**{name: arguments.pop(name) for name in EXPLORATION if name in arguments}))
     algorithm: BaseAlgorithm = make(**arguments)

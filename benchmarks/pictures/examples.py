@@ -38,10 +38,20 @@ def is_external(name: str) -> bool:
     return bool(getattr(made, "external", False))
 
 
+def is_taught(name: str) -> bool:
+    """Returns whether a metric reads what somebody has trained: it needs an argument that no example can give."""
+    made: Any = load_component("metrics", name)
+    needed = [key for key, p in inspect.signature(made).parameters.items() if p.default is inspect.Parameter.empty]
+    return not {*needed} <= {"task", *made.example}
+
+
 def everything(env_id: str) -> dict[str, Any]:
-    """Returns the arguments of an environment with all metrics that fit its task, and all simulated annotators."""
+    """Returns the arguments of an environment with all metrics that fit its task, and all simulated annotators.
+
+    Metrics that read what somebody has trained are not among them.
+    """
     task = gymnasium.make(env_id).get_wrapper_attr("simulator").task
-    metrics = [example_spec("metrics", name) for name in textgym.components("metrics")]
+    metrics = [example_spec("metrics", name) for name in textgym.components("metrics") if not is_taught(name)]
     annotators = [
         example_spec("annotators", name) for name in textgym.components("annotators") if not is_external(name)
     ]

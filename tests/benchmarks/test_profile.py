@@ -98,7 +98,8 @@ def test_texts_end_at_different_times() -> None:
 def test_everything_is_all_that_is_simulated() -> None:
     made = everything("textgym/Docstring-v0")
     names = {spec["name"] for spec in made["feedback"]}
-    assert names == {*textgym.components("metrics"), *textgym.components("annotators")} - {"chat_judge", "task_signal"}
+    left_out = {"chat_judge", "task_signal", "reward_model"}
+    assert names == {*textgym.components("metrics"), *textgym.components("annotators")} - left_out
     assert is_external("chat_judge")
     env = gymnasium.make_vec("textgym/Copy-v0", num_envs=2, vectorization_mode="vector_entry_point", **made)
     env.reset(seed=0)

@@ -137,7 +137,7 @@ def test_the_report_of_noise_shares_the_runs_without_and_leaves_out_what_is_miss
             swept = {**base, "problem": "Noise, gaussian", "noise_level": level}
             finished(tmp_path, f"{level}-{seed}", swept, value)
     noise.report(tmp_path, settings, Console(file=open("/dev/null", "w")))  # noqa: SIM115
-    study = json.loads((tmp_path / "scores.json").read_text())
+    study = json.loads((tmp_path / "profile.json").read_text())
     areas, slower = (section["tables"][0]["rows"] for section in study["sections"])
     area = ((0.8 + 0.6) / 2 + (0.6 + 0.2) / 2) / (2 * 0.8)
     assert areas[0][3] == pytest.approx([area] * 3)

@@ -14,7 +14,11 @@ from textgym.registration import COMPONENTS, load_component
 IDS = textgym.env_ids()
 DOCSTRING = "textgym/Docstring-v0"
 KINDS = ("metrics", "annotators", "noise", "correction", "fusion")
-ALL = [(kind, name) for kind in KINDS for name in textgym.components(kind)]
+EVERY = [(kind, name) for kind in KINDS for name in textgym.components(kind)]
+TAUGHT = ("metrics", "reward_model")
+"""Reads a folder that somebody has trained, and in float32, so that rows agree with single environments to six digits:
+tests/agents/test_reward_metric.py has laws of its own."""
+ALL = [component for component in EVERY if component != TAUGHT]
 RATING = {"name": "rating", "metric": "rouge_l", "spread": 0.2, "readings": 3, "pool": {"size": 4, "bias": 0.1}}
 GROUP = 3
 PAIRS = [
@@ -115,7 +119,7 @@ def test_another_seed_forgets_the_past(kind, name):
             assert_same(used.reset(), fresh.reset())
 
 
-@pytest.mark.parametrize(("kind", "name"), [*ALL, *(("tasks", name) for name in textgym.components("tasks"))])
+@pytest.mark.parametrize(("kind", "name"), [*EVERY, *(("tasks", name) for name in textgym.components("tasks"))])
 def test_specs_are_plain_data_and_documented(kind, name):
     component = load_component(kind, name)
     spec = {"name": name, **getattr(component, "example", {})}

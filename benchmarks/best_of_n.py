@@ -1,0 +1,49 @@
+"""Best of n: the text that a proxy likes most among n of the reference's, as an optimiser without learning."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from textgym.types import FloatArray
+
+
+def best_of_n(proxy: FloatArray, gold: FloatArray, n: int) -> tuple[float, float]:
+    """Returns the mean proxy and gold of the text with the highest proxy among n, over prompts and over all draws of n.
+
+    Of N texts sorted by the proxy, the i-th (from 1) is the best of n drawn ones with probability `C(i - 1, n - 1) /
+    C(N, n)`, so that no draw is needed (Nakano et al. 2021, "WebGPT", appendix I). Equal texts share their places.
+
+    Args:
+        proxy: (prompts, N) what the proxy says of N texts of the reference for each prompt.
+        gold: (prompts, N) what they are worth.
+        n: how many are drawn, 1 to N.
+
+    Raises:
+        ValueError: if n is out of its range.
+    """
+    count = proxy.shape[1]
+    if not 1 <= n <= count:
+        raise ValueError(f"n must be 1 to {count}, the number of texts for each prompt, got {n}")
+    places = np.arange(1, count + 1)
+    logs = np.array([_log_choose(place - 1, n - 1) - _log_choose(count, n) for place in places.tolist()])
+    order = np.lexsort((gold, proxy), axis=1)  # among equal proxies by gold, and below the other way round
+    turned = np.lexsort((-gold, proxy), axis=1)
+    means = [
+        np.take_along_axis(values, by, axis=1) @ np.exp(logs) for by in (order, turned) for values in (proxy, gold)
+    ]
+    return float((means[0] + means[2]).mean() / 2), float((means[1] + means[3]).mean() / 2)
+
+
+def divergence_of_best(n: int) -> float:
+    """Returns the divergence of the best of n from the reference, `log n - (n - 1) / n` nats.
+
+    Exact where no two texts are equal, else an upper bound (Beirami et al. 2024, "Theoretical guarantees on the
+    best-of-n alignment policy").
+    """
+    return math.log(n) - (n - 1) / n
+
+
+def _log_choose(n: int, k: int) -> float:
+    return math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1) if 0 <= k <= n else -math.inf
