@@ -178,8 +178,8 @@ def profile_section(report: Report) -> Section | None:
         ),
         Figure(
             "profile-bars",
-            "The same",
-            "with 95\N{NO-BREAK SPACE}% intervals",
+            "With intervals",
+            "95\N{NO-BREAK SPACE}%, over seeds",
             bars(rows, colours, title="scores of all problems, with 95 % intervals"),
             Table(head, intervals),
         ),
