@@ -310,9 +310,13 @@ def evaluate(
             table.add_row(name.replace("_", " "), f"{interval.estimate:.3f}", bounds)
         Console().print(table)
         if by is not None and groups is not None:
-            from benchmarks.fairness import fairness, print_fairness
+            from benchmarks.fairness import fairness, print_exchange, print_fairness
+            from benchmarks.groupings import GROUP_WORDS
 
             print_fairness(fairness(found, groups, bar=bar, accepted_at=accepted_at), by, Console())
+            if by == GROUP_WORDS and best_of == 1:
+                choices = {"split": split.value, "episodes": episodes, "seed": seed, "deterministic": deterministic}
+                print_exchange(chosen, env_id, Console(), **choices)
 
 
 def _groups(by: str, env_id: str, split: str, episodes: int) -> list[str]:

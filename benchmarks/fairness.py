@@ -178,6 +178,28 @@ def counterfactual(
     )
 
 
+def print_exchange(policy: Policy, env_id: str, console: Console, **choices: Any) -> None:
+    """Prints what the exchange of group words does to gold, or why it can't be said.
+
+    Args:
+        policy: as for `counterfactual`.
+        env_id: the environment.
+        console: where it is printed.
+        **choices: its other arguments.
+    """
+    try:
+        found = counterfactual(policy, env_id, **choices)
+    except ValueError as error:
+        console.print(f"The words can't be exchanged: {error}.", highlight=False)
+        return
+    if found is not None:
+        console.print(
+            f"With their group words exchanged, gold on {found.prompts} prompts changes by {found.change}, "
+            f"in absolute value by {found.absolute}.",
+            highlight=False,
+        )
+
+
 def _narrow(prompts: PromptSet, width: int) -> PromptSet:
     """Returns a prompt set without the places beyond a width, whose prompts are not used."""
     lengths = np.minimum(prompts.prompt_lengths, width)
