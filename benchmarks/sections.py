@@ -64,9 +64,7 @@ def write_study(folder: Path, study: Mapping[str, Any], console: Console) -> Non
 
 def _drawn(section: Mapping[str, Any]) -> dict[str, Any]:
     """Returns a section without the lines of which there is no point yet, and the charts that are then empty."""
-    charts = [
-        {**chart, "lines": [one for one in chart["lines"] if one["x"]]} for chart in section.get("charts", ())
-    ]
+    charts = [{**chart, "lines": [one for one in chart["lines"] if one["x"]]} for chart in section.get("charts", ())]
     return {**section, "charts": [chart for chart in charts if chart["lines"]]}
 
 
