@@ -58,7 +58,7 @@ class Settings(StudySettings):
     annotators: dict[str, dict[str, Any]] = field(
         default_factory=lambda: {
             "rating": {"metric": "gold"},
-            "preference": {"metric": "gold", "against": "previous"},
+            "preference": {"metric": "gold", "against": "previous", "teacher": "equal"},
             "ranking": {"metric": "gold"},
             "edit": {},
             "demonstration": {"metric": "gold"},
@@ -69,8 +69,8 @@ class Settings(StudySettings):
             "self_feedback": {},
         }
     )
-    amount: float = 60.0
-    tokens: int = 24_000
+    amount: float = 200.0
+    tokens: int = 50_000
 
 
 def quick(settings: Settings) -> Settings:

@@ -48,7 +48,7 @@ class Fault:
 
 _MODELS = ({"name": "surrogate"}, {"name": "dawid_skene"})
 _ROBUST = ({"name": "median"}, {"name": "huber"})
-_WHO = {"size": 8, "bias": 0.4, "spread": 0.2}
+_WHO = {"size": 8, "bias": 0.8, "spread": 0.2}
 
 
 @dataclass(frozen=True)
@@ -71,12 +71,12 @@ class Settings(StudySettings):
     tokens: int = 16_000
     faults: dict[str, Fault] = field(
         default_factory=lambda: {
-            "flip": Fault({"noise": [{"name": "flip", "rate": 0.4}]}, _MODELS),
+            "flip": Fault({"noise": [{"name": "flip", "rate": 0.3}]}, _MODELS),
             "asymmetric": Fault(
-                {"noise": [{"name": "asymmetric", "false_positive_rate": 0.7, "false_negative_rate": 0.1}]}, _MODELS
+                {"noise": [{"name": "asymmetric", "false_positive_rate": 0.5, "false_negative_rate": 0.1}]}, _MODELS
             ),
-            "randomised_response": Fault({"noise": [{"name": "randomised_response", "epsilon": 0.5}]}, _MODELS),
-            "contamination": Fault({"noise": [{"name": "contamination", "rate": 0.2, "outlier": 5.0}]}, _ROBUST),
+            "randomised_response": Fault({"noise": [{"name": "randomised_response", "epsilon": 1.0}]}, _MODELS),
+            "contamination": Fault({"noise": [{"name": "contamination", "rate": 0.2, "outlier": 3.0}]}, _ROBUST),
             "biased annotators": Fault(
                 {"pool": _WHO}, ({"name": "calibrate"}, {"name": "calibrate", "method": "affine"})
             ),

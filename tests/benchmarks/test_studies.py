@@ -132,7 +132,9 @@ def test_the_report_of_noise_shares_the_runs_without_and_leaves_out_what_is_miss
     )
     for seed in range(3):
         base = {"policy": "PPO", "seed": seed}
-        finished(tmp_path, f"c-{seed}", {**base, "problem": "Noise, none", "noise_level": 0.0}, 0.8)
+        for policy, value in (("PPO", 0.8), ("REINFORCE", 0.4)):
+            clean = {"policy": policy, "seed": seed, "problem": "Noise, none", "noise_level": 0.0}
+            finished(tmp_path, f"{policy}-{seed}", clean, value)
         for level, value in ((1.0, 0.6), (2.0, 0.2)):
             swept = {**base, "problem": "Noise, gaussian", "noise_level": level}
             finished(tmp_path, f"{level}-{seed}", swept, value)
@@ -141,12 +143,13 @@ def test_the_report_of_noise_shares_the_runs_without_and_leaves_out_what_is_miss
     areas, slower = (section["tables"][0]["rows"] for section in study["sections"])
     area = ((0.8 + 0.6) / 2 + (0.6 + 0.2) / 2) / (2 * 0.8)
     assert areas[0][3] == pytest.approx([area] * 3)
-    assert areas[0][4] is None  # REINFORCE, of which there is no run
+    assert areas[0][4] is None  # REINFORCE, which has no run with noise
     assert areas[1][3] is None
     assert slower[0][2] == slower[0][3] == "> 2.00"  # 500 tokens without noise, of 1000
     chart = study["sections"][0]["charts"][0]
     assert chart["lines"][0]["y"] == pytest.approx([0.8, 0.6, 0.2])
-    assert chart["lines"][0]["x"] == [0, 1, 2]
+    assert [one["x"] for one in chart["lines"]] == [[0, 1, 2], [0]]
+    assert [chart["title"] for chart in study["sections"][0]["charts"]] == ["gaussian"]  # of flips there is no run
 
 
 def test_a_study_says_the_same_in_markdown_and_on_the_terminal(tmp_path: Path) -> None:
