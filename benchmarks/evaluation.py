@@ -208,11 +208,11 @@ def _chooser(policy: Policy, simulator: Simulator, seed: int, deterministic: boo
             return actions
 
         return choose_at_random
-    if not hasattr(policy, "predict"):
+    answer: Callable[..., Any] | None = getattr(policy, "predict", None)
+    if answer is None:
         if not callable(policy):
             raise ValueError(f'policy must have predict, as in SB3, be "random" or a function, got {policy!r}')
         return policy
-    answer: Callable[..., tuple[IntArray, Any]] = policy.predict
     masked = "action_masks" in inspect.signature(answer).parameters
 
     def predict(observations: Observations) -> IntArray:
@@ -220,7 +220,8 @@ def _chooser(policy: Policy, simulator: Simulator, seed: int, deterministic: boo
         answered = answer(observations, deterministic=deterministic, **masks)
         if not isinstance(answered, tuple) or len(answered) != 2:
             raise ValueError(f"predict must return actions (n,) and a state, got {type(answered).__name__}")
-        return answered[0]
+        actions: IntArray = answered[0]
+        return actions
 
     return predict
 
