@@ -211,7 +211,7 @@ def _chooser(policy: Policy, simulator: Simulator, seed: int, deterministic: boo
     answer: Callable[..., Any] | None = getattr(policy, "predict", None)
     if answer is None:
         if not callable(policy):
-            raise ValueError(f'policy must have predict, as in SB3, be "random" or a function, got {policy!r}')
+            raise ValueError(f'policy must be "random", a function, or have predict as in SB3, got {policy!r}')
         return policy
     masked = "action_masks" in inspect.signature(answer).parameters
 

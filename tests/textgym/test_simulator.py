@@ -191,7 +191,7 @@ def test_rendering_shows_prompt_text_and_pay():
     [
         (
             {"nose": []},
-            r"unexpected keyword argument 'nose' \(did you mean 'noise'\?\); known to every environment: task, difficulty, split",
+            r"unexpected keyword argument 'nose' \(did you mean 'noise'\?\); known to every environment: task",
         ),
         ({"lenght": 3}, r"unexpected keyword argument 'lenght' \(did you mean 'length'\?\)"),
         ({"length": 0}, "length must be at least 1"),
