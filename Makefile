@@ -13,6 +13,7 @@ test: setup lint
 	$(BIN)/python -m pytest -n 2
 
 test-slow: setup
+	$(BIN)/pip install -q --disable-pip-version-check -c constraints.txt -e ".[ray,torchrl]"
 	$(BIN)/python -m pytest -m slow
 
 test-gpu: setup

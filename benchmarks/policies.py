@@ -67,15 +67,15 @@ def chooser(policy: Any, simulator: Simulator, samples: IntArray, seed: int, det
             return actions
 
         return choose_at_random
-    if not hasattr(policy, "predict"):
+    answer: Callable[..., Any] | None = getattr(policy, "predict", None)
+    if answer is None:
         if not callable(policy):
             raise ValueError(
-                'policy must have predict, as in SB3, or be "random", "reference", a BestOfN or a function, '
+                'policy must be "random", "reference", a BestOfN, a function, or have predict as in SB3, '
                 f"got {policy!r}"
             )
         choose: ActionFunction = policy
         return choose
-    answer: Callable[..., tuple[IntArray, Any]] = policy.predict
     masked = takes_masks(policy)
 
     def predict(observations: Observations) -> IntArray:
@@ -83,7 +83,8 @@ def chooser(policy: Any, simulator: Simulator, samples: IntArray, seed: int, det
         answered = answer(observations, deterministic=deterministic, **masks)
         if not isinstance(answered, tuple) or len(answered) != 2:
             raise ValueError(f"predict must return actions (n,) and a state, got {type(answered).__name__}")
-        return answered[0]
+        actions: IntArray = answered[0]
+        return actions
 
     return predict
 

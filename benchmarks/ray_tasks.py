@@ -10,7 +10,9 @@ from __future__ import annotations
 import io
 import logging
 import os
+import re
 import shutil
+import socket
 import tarfile
 import tempfile
 from multiprocessing.connection import wait
@@ -18,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.processes import RunProcess
-from benchmarks.results import CONFIG, RunFolder
+from benchmarks.results import CONFIG, LOG, RunFolder
 from benchmarks.runner import News, Run, Workers
 
 
@@ -48,6 +50,9 @@ class RayTasks(Workers):
             os.environ.setdefault("RAY_AUTH_MODE", "token")  # else whoever reaches its ports can run code
         self.ray = ray
         try:
+            if re.fullmatch(r"[^/]+:\d+", address):  # Ray itself would try for minutes
+                host, _, port = address.rpartition(":")
+                socket.create_connection((host, int(port)), timeout=10).close()
             ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
         except Exception as error:  # of any kind, and bare ones among them
             raise ConnectionError(f"no Ray cluster at {address}: {error}") from error
@@ -91,8 +96,11 @@ class RayTasks(Workers):
     def _ended(self, result: Any, run: Run, folder: Path) -> News:
         try:
             failure, packed = self.ray.get(result)
-        except self.ray.exceptions.RayError as error:
-            return News(run.name, ended=True, failure=f"{type(error).__name__}: {str(error).partition(chr(10))[0]}")
+        except self.ray.exceptions.RayError as error:  # what happened to the task itself, not to the run in it
+            place = folder / run.name
+            place.mkdir(parents=True, exist_ok=True)
+            (place / LOG).write_text(str(error), encoding="utf-8")
+            return News(run.name, ended=True, failure=type(error).__name__)
         unpack(packed, folder / run.name)
         return News(run.name, ended=True, failure=failure)
 

@@ -56,7 +56,7 @@ def load_suite(name: str) -> Suite:
     known = suite_names()
     if name not in known:
         raise ValueError(f"the suite must be one of {', '.join(known)}, got {name!r}")
-    suite: Suite = import_module(f"{suites.__name__}.{name}")  # type: ignore[assignment]
+    suite: Suite = import_module(f"{suites.__name__}.{name}")
     return suite
 
 

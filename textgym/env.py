@@ -75,7 +75,7 @@ class TextEnv(gymnasium.Env[Observation, np.int64]):
         self.simulator = Simulator(1, task=task, **arguments)
         self.metadata = {**self.metadata, "fingerprint": self.simulator.task.fingerprint}
         self.observation_space, self.action_space = single_spaces(self.simulator)
-        self.reward_space = signal_space(self.simulator)
+        self.signal_space = signal_space(self.simulator)
         self._result: StepResult | None = None
 
     def reset(

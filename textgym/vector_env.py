@@ -54,7 +54,7 @@ class TextVectorEnv(VectorEnv[Observation, IntArray, np.ndarray[Any, Any]]):
         self.single_observation_space, self.single_action_space = single_spaces(self.simulator)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
-        self.reward_space = signal_space(self.simulator)
+        self.signal_space = signal_space(self.simulator)
         self._result: StepResult | None = None
         self._all_rows = np.arange(num_envs)
 

@@ -46,4 +46,4 @@ def test_rows_that_are_cut_skipped_and_filtered_are_told(tmp_path: Path) -> None
 def test_mistakes_are_one_line() -> None:
     found = CliRunner().invoke(app, ["describe", "textgym/Dataset-v0", "--argument", "date=x"])
     assert found.exit_code == 2
-    assert "unknown argument 'date' (did you mean 'data'?)" in found.stderr
+    assert "unexpected keyword argument 'date' (did you mean 'data'?)" in found.stderr

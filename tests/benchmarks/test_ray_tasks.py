@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from io import StringIO
 from pathlib import Path
 from types import ModuleType
@@ -19,7 +19,9 @@ from typing import Any
 
 import pytest
 from rich.console import Console
+from typer.testing import CliRunner
 
+from benchmarks.cli import app
 from benchmarks.processes import Processes
 from benchmarks.ray_tasks import RayTasks, pack, unpack
 from benchmarks.results import RunFolder
@@ -112,70 +114,101 @@ def test_without_ray_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) ->
         RayTasks("local", num_cpus=0)
 
 
+def test_no_cluster_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(**_: Any) -> None:
+        raise RuntimeError("no token")
+
+    ray = ModuleType("ray")
+    ray.init = refuse  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "ray", ray)
+    with pytest.raises(ConnectionError, match="no Ray cluster at auto: no token"):
+        RayTasks("auto")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    told = CliRunner().invoke(app, ["benchmark", "diagnostics", "--ray", f"127.0.0.1:{port}"])
+    assert told.exit_code == 2
+    assert told.stderr.startswith(f"textgym: no Ray cluster at 127.0.0.1:{port}: ")
+    assert told.stderr.count("\n") == 1
+
+
+class Node:
+    """A node of one CPU; all of its processes carry a mark in their environment, by which they are found.
+
+    Ray gives a node half a minute to start, which a busy machine may need several times.
+    """
+
+    def __init__(self, place: Path, *arguments: str) -> None:
+        call = [str(Path(sys.executable).with_name("ray")), "start", "--block", "--num-cpus=1", *arguments]
+        for _ in range(5):
+            identity = secrets.token_hex(8)
+            self.mark, self.output = f"TEXTGYM_NODE={identity}", place / f"{identity}.log"
+            with self.output.open("w") as log:
+                environment = {**os.environ, "TEXTGYM_NODE": identity}
+                self.process = subprocess.Popen(call, env=environment, stdout=log, stderr=log)
+            until(lambda: self.started() or self.process.poll() is not None)
+            if self.started():
+                return
+            self.kill()
+        raise RuntimeError(f"the node did not start: {self.output.read_text()}")
+
+    def started(self) -> bool:
+        return "Ray runtime started" in self.output.read_text()
+
+    def processes(self) -> list[int]:
+        """Returns the ids of all processes of this node."""
+        found = []
+        for environment in Path("/proc").glob("[0-9]*/environ"):
+            try:
+                if self.mark.encode() in environment.read_bytes().split(b"\0"):
+                    found.append(int(environment.parent.name))
+            except (FileNotFoundError, PermissionError, ProcessLookupError):
+                continue
+        return found
+
+    def kill(self) -> None:
+        """Ends all processes of this node at once, by their ids, as a power cut would."""
+        while alive := [process for process in self.processes() if running(process)]:
+            for process in alive:
+                os.kill(process, signal.SIGKILL)
+        self.process.wait()
+
+
 class Cluster:
-    """Two nodes of one CPU each on this machine, that meet at its own address."""
+    """Two nodes on this machine, that meet at its own address."""
 
     def __init__(self) -> None:
-        self.place = tempfile.mkdtemp(prefix="ray-", dir="/tmp")  # short, since sockets lie below it
-        probe = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        probe.connect(("192.0.2.1", 9))  # sends nothing: it finds out which address others would see
-        host = probe.getsockname()[0]
+        self.place = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))  # short, since sockets lie below it
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.connect(("192.0.2.1", 9))  # sends nothing: it finds out which address others would see
+            host = probe.getsockname()[0]
         with socket.socket() as free:
             free.bind((host, 0))
-            self.address = f"{host}:{free.getsockname()[1]}"
-        port = self.address.rpartition(":")[2]
-        self.head = self.start("--head", f"--port={port}", f"--temp-dir={self.place}", "--include-dashboard=false")
-        until(lambda: self.answers(host, int(port)))
-        self.other = self.start(f"--address={self.address}")
-
-    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
-        call = [str(Path(sys.executable).with_name("ray")), "start", "--block", "--num-cpus=1", *arguments]
-        return subprocess.Popen(call, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-    @staticmethod
-    def answers(host: str, port: int) -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex((host, port)) == 0
-
-    def kill(self, node: subprocess.Popen[bytes]) -> None:
-        """Ends a node and all that it started, by their ids, as a power cut would."""
-        for process in [node.pid, *below(node.pid)]:
-            if running(process):
-                os.kill(process, signal.SIGKILL)
-        node.wait()
+            port = free.getsockname()[1]
+        self.address = f"{host}:{port}"
+        self.nodes: list[Node] = []
+        places = (f"--port={port}", f"--temp-dir={self.place}", "--include-dashboard=false")
+        self.nodes.append(Node(self.place, "--head", *places))
+        self.nodes.append(Node(self.place, f"--address={self.address}"))
 
     def end(self) -> None:
-        for node in (self.other, self.head):
-            self.kill(node)
+        for node in self.nodes:
+            node.kill()
         shutil.rmtree(self.place, ignore_errors=True)
 
 
-def below(process: int) -> list[int]:
-    """Returns the ids of all processes that a process has started, directly or not."""
-    parents: dict[int, int] = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-    found = [process]
-    for one in found:
-        found += [child for child, parent in parents.items() if parent == one]
-    return found[1:]
-
-
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
+def cluster(jobs: ModuleType) -> Iterator[Cluster]:
     with pytest.MonkeyPatch.context() as patch:
+        packages = (Path(__file__).parents[2], Path(str(jobs.__file__)).parent)  # what each node has installed
+        patch.setenv("PYTHONPATH", os.pathsep.join(map(str, packages)))
         patch.setenv("RAY_AUTH_MODE", "token")
         patch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         patch.setenv("RAY_worker_niceness", "0")
         made = Cluster()
-        try:
-            yield made
-        finally:
-            made.end()
+        yield made
+        made.end()
 
 
 def notes_of(path: Path) -> list[tuple[str, int]]:
@@ -183,7 +216,7 @@ def notes_of(path: Path) -> list[tuple[str, int]]:
     return [(name, int(process)) for name, process in (line.split() for line in lines)]
 
 
-def in_background(function: Any) -> threading.Thread:
+def in_background(function: Callable[[], None]) -> threading.Thread:
     thread = threading.Thread(target=function, daemon=True)
     thread.start()
     return thread
@@ -201,7 +234,7 @@ def test_ctrl_c_ends_what_runs_on_the_cluster(tmp_path: Path, jobs: ModuleType, 
     workers = RayTasks(cluster.address)
     thread = in_background(interrupt)
     with pytest.raises(KeyboardInterrupt):
-        execute(runs, tmp_path / "runs", workers=workers, console=Console(file=StringIO()), title="test")
+        execute(runs, tmp_path / "runs", workers=workers, console=Console(), title="test")
     thread.join()
     until(lambda: not any(running(process) for _, process in notes_of(notes)))
     assert not runs[0].finished(tmp_path / "runs")
@@ -216,9 +249,9 @@ def test_a_node_dies_and_the_results_are_those_of_processes(tmp_path: Path, jobs
 
     def cut_power() -> None:
         until(lambda: {name for name, _ in notes_of(notes)} == {"a", "b"}, seconds=300)
-        gone = below(cluster.other.pid)
+        gone = cluster.nodes[1].processes()
         lost.extend(name for name, process in notes_of(notes) if process in gone)
-        cluster.kill(cluster.other)
+        cluster.nodes[1].kill()
         gate.touch()
 
     thread = in_background(cut_power)
@@ -246,11 +279,3 @@ def contents(folder: Path) -> dict[str, bytes]:
     """Returns all files of a run, but for the time that it took."""
     paths = [path for path in folder.rglob("*") if path.is_file() and path.name != "result.json"]
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
-
-
-@pytest.mark.slow
-def test_no_cluster_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RAY_AUTH_MODE", "token")
-    monkeypatch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
-    with pytest.raises(ConnectionError, match=r"no Ray cluster at 127\.0\.0\.1:1"):
-        RayTasks("127.0.0.1:1")

@@ -97,7 +97,7 @@ def test_rows_equal_single_environments_and_states_restore(kind, name, env_id):
                 continue
             _, reward, over, _, alone = env.step(int(action[row]))
             assert_same((alone, reward, over), (row_of(info, row), rewards[row], bool(terminated[row])))
-            assert_sound(alone, env.unwrapped.reward_space)
+            assert_sound(alone, env.unwrapped.signal_space)
             told += bool(alone["observed_mask"].any())
             running[row] = not over
     assert told or getattr(load_component(kind, name), "external", False)

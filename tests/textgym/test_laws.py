@@ -138,7 +138,7 @@ def test_info_is_complete_bounded_and_adds_up(env_id):
         said for said in play(env, random_actions(env, 200), seed=0) if len(said) == 5
     ):
         assert set(EVERY_STEP) <= info.keys()
-        assert env.unwrapped.reward_space.contains(info["signals"])
+        assert env.unwrapped.signal_space.contains(info["signals"])
         assert info["clean_reward"] == pytest.approx(info["signals"] @ weights)
         assert reward == info["corrected_reward"]
         assert 0 <= info["gold_reward"] <= 1

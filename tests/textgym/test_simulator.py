@@ -191,9 +191,9 @@ def test_rendering_shows_prompt_text_and_pay():
     [
         (
             {"nose": []},
-            r"unknown argument 'nose' \(did you mean 'noise'\?\); known to every environment: task, difficulty, split",
+            r"unexpected keyword argument 'nose' \(did you mean 'noise'\?\); known to every environment: task",
         ),
-        ({"lenght": 3}, r"unknown argument 'lenght' \(did you mean 'length'\?\)"),
+        ({"lenght": 3}, r"unexpected keyword argument 'lenght' \(did you mean 'length'\?\)"),
         ({"length": 0}, "length must be at least 1"),
         ({"difficulty": "impossible"}, "difficulty of the task 'copy' must be one of .*, got 'impossible'"),
         ({"split": "dev"}, "split must be one of train, validation, test, got 'dev'"),

@@ -1,6 +1,4 @@
-"""TorchRL takes our environments as they are, one at a time and as a vector."""
-
-from __future__ import annotations
+"""TorchRL takes our environments as they are, one at a time and as a vector; `pip install "textgym[torchrl]"`."""
 
 import gymnasium
 import numpy as np
@@ -10,21 +8,19 @@ import textgym  # noqa: F401 - registers the environments
 
 pytestmark = pytest.mark.slow
 
-ENV_IDS = ["textgym/Copy-v0", "textgym/Translate-v0", "textgym/Dialogue-v0"]
 
-
-@pytest.mark.parametrize("env_id", ENV_IDS)
+@pytest.mark.parametrize("env_id", ["textgym/Copy-v0", "textgym/Translate-v0", "textgym/Dialogue-v0"])
 def test_specs_hold_and_rewards_are_those_of_gymnasium(env_id):
     from torchrl.envs import GymEnv, check_env_specs
 
-    env = GymEnv(env_id)
+    env = GymEnv(env_id, categorical_action_encoding=True)
     check_env_specs(env, seed=0)
-    env.set_seed(5)
-    rollout = env.rollout(200)
+    samples = {"sample": 3}
+    rollout = env.rollout(200, auto_reset=False, tensordict=env.reset(seed=5, options=samples))
     plain = gymnasium.make(env_id)
-    plain.reset(seed=5)
+    plain.reset(seed=5, options=samples)
     rewards = []
-    for action in rollout["action"].argmax(-1).tolist():
+    for action in rollout["action"].tolist():
         observation, reward, terminated, _, _ = plain.step(action)
         rewards.append(reward)
     assert terminated
@@ -35,19 +31,20 @@ def test_specs_hold_and_rewards_are_those_of_gymnasium(env_id):
 
 
 def test_what_is_clean_and_gold_is_read_from_info():
-    from torchrl.envs import GymWrapper, check_env_specs, default_info_dict_reader
+    from torchrl.envs import GymWrapper, check_env_specs
 
-    env = GymWrapper(gymnasium.make("textgym/Copy-v0"))
-    env.set_info_dict_reader(default_info_dict_reader(["clean_reward", "gold_reward", "gold_return"]))
+    env = GymWrapper(gymnasium.make("textgym/Copy-v0", reward="gold")).auto_register_info_dict()
     check_env_specs(env, seed=0)
     rollout = env.rollout(50)
-    assert rollout["next", "gold_return"][-1] == rollout["next", "gold_reward"].sum()
+    np.testing.assert_allclose(rollout["next", "gold_reward"].numpy(), rollout["next", "reward"][:, 0].numpy())
+    assert rollout["next", "signals"].shape == (len(rollout), 1)
 
 
 def test_a_vector_environment_is_taken():
     from torchrl.envs import GymWrapper, check_env_specs
 
-    env = GymWrapper(gymnasium.make_vec("textgym/Copy-v0", num_envs=4, vectorization_mode="vector_entry_point"))
+    kind = {"vectorization_mode": "vector_entry_point", "autoreset_mode": "Disabled"}  # as TorchRL prefers
+    env = GymWrapper(gymnasium.make_vec("textgym/Copy-v0", num_envs=4, **kind))
     check_env_specs(env, seed=0)
     rollout = env.rollout(20, break_when_any_done=False)
     assert rollout.shape == (4, 20)

@@ -42,8 +42,15 @@ def make_task(spec: Spec, difficulty: str | None = None, **arguments: Any) -> Ta
         raise ValueError(f"the arguments of a task must be plain data that fits in JSON: {error}") from error
 
 
+class UnexpectedArgumentError(ValueError, TypeError):
+    """An argument that is unknown: a ValueError, as in all specs, and a TypeError, as of Python's own calls.
+
+    TorchRL tries whether an environment takes its `frameskip`, and reads the answer off that TypeError.
+    """
+
+
 def check_names(task: Spec, arguments: Mapping[str, Any], environment: Sequence[str]) -> None:
-    """Raises a ValueError that lists what is known if neither the environment nor the task takes an argument.
+    """Raises an `UnexpectedArgumentError` that lists what is known if neither the environment nor the task takes one.
 
     Args:
         task: the name or spec of the task.
@@ -54,8 +61,8 @@ def check_names(task: Spec, arguments: Mapping[str, Any], environment: Sequence[
     own = [p.name for p in inspect.signature(load_component("tasks", name)).parameters.values()]
     for argument in arguments:
         if argument not in own:
-            raise ValueError(
-                f"unknown argument {argument!r}{suggestion(argument, [*environment, *own])}; "
+            raise UnexpectedArgumentError(
+                f"unexpected keyword argument {argument!r}{suggestion(argument, [*environment, *own])}; "
                 f"known to every environment: {', '.join(environment)}, render_mode; "
                 f"known to the task {name!r}: {', '.join(own) or 'none'}"
             )
