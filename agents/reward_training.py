@@ -35,10 +35,10 @@ class Schedule:
         ValueError: if a number is out of its range.
     """
 
-    learning_rate: float = 3e-4
+    learning_rate: float = 1e-3
     batch_size: int = 32
     max_epochs: int = 20
-    patience: int = 2
+    patience: int = 3
     weight_decay: float = 0.01
     max_grad_norm: float = 1.0
 

@@ -15,7 +15,7 @@ from agents.reward_training import Schedule
 from agents.supervised import warm_start
 from benchmarks.best_of_n import best_of_n, divergence_of_best
 from benchmarks.divergence import MeasureCallback, measure
-from benchmarks.evaluation import make_env, write
+from benchmarks.evaluation import BATCH_SIZE, make_env, write
 from benchmarks.learners import MODEL, make_policy
 from benchmarks.results import RunFolder
 from benchmarks.runner import Tell
@@ -95,7 +95,8 @@ def run_best_of_n(folder: RunFolder, config: Mapping[str, Any], tell: Tell) -> d
     """Lets the reference write many texts for each of some test prompts, and the reward model choose."""
     samples, sampled = config["settings"]["samples"], config["settings"]["sampled"]
     policy = make_policy(config["env_id"], folder.path.parent / REFERENCE / MODEL, **config["env_kwargs"])
-    env = make_env(config["env_id"], num_rows=256, split="test", **_paid(folder, config, 0.0))
+    rows = min(BATCH_SIZE, samples * sampled)
+    env = make_env(config["env_id"], num_rows=rows, split="test", **_paid(folder, config, 0.0))
     torch.manual_seed(config["seed"])
     texts = write(env.simulator, lambda seen: policy.predict(seen)[0], np.repeat(np.arange(sampled), samples), seed=0)
     proxy, gold = (part.reshape(sampled, samples) for part in (texts.clean_return, texts.gold_return))
