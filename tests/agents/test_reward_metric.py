@@ -1,10 +1,14 @@
 """The metric `reward_model` says what the saved model says, in any environment and inside annotators."""
 
+import tomllib
+from pathlib import Path
+
 import gymnasium
 import numpy as np
 import pytest
 
 import textgym
+from agents.reward_metric import RewardModelMetric
 from agents.reward_model import RewardModel
 from agents.reward_objective import Objective
 from agents.reward_training import Schedule
@@ -33,6 +37,11 @@ def folder(tmp_path_factory):
     path = tmp_path_factory.mktemp("reward_model")
     model.save(path)
     return str(path)
+
+
+def test_the_project_declares_it():
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    assert project["entry-points"]["textgym.metrics"] == {NAME: f"{RewardModelMetric.__module__}:RewardModelMetric"}
 
 
 TEXTS = [[3, 4, 5, 6], [7], [], [2, 3], [5, 5, 5, 2], [4, 3]]
