@@ -44,7 +44,7 @@ def find(name: str) -> Callable[..., Any]:
         raise ValueError(f"{module_name} can't be imported: {error}") from error
     except Exception as error:
         raise ValueError(f"{module_name} can't be imported: {type(error).__name__}: {error}") from error
-    make = getattr(module, attribute, None)
+    make: Callable[..., Any] | None = getattr(module, attribute, None)
     if not callable(make):
         known = [key for key, value in vars(module).items() if inspect.isfunction(value) and not key.startswith("_")]
         raise ValueError(f"{module_name} has no function {attribute!r}; it has: {', '.join(known) or 'none'}")
@@ -73,7 +73,7 @@ def check_algorithm(name: str, algorithm: Any) -> None:
         )
 
 
-class Recorder(VectorWrapper):  # type: ignore[type-arg]
+class Recorder(VectorWrapper):
     """Notes what finished texts are worth, for algorithms that have no callbacks of Stable-Baselines3.
 
     Args:

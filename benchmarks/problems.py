@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from benchmarks.evaluation import Evaluation, Policy, evaluate, make_env
+from benchmarks.evaluation import Evaluation, evaluate, make_env
 from benchmarks.learners import title_of
+from benchmarks.policies import Policy
 from benchmarks.report import PROFILE, write_report
 from benchmarks.results import RunFolder, write_json
 from benchmarks.runner import Tell

@@ -9,13 +9,14 @@ import gymnasium
 import numpy as np
 import torch
 
+from agents.best_of_n import BestOfN
 from agents.reward_model import RewardModel
 from agents.reward_objective import Objective
 from agents.reward_training import Schedule
 from agents.supervised import warm_start
-from benchmarks.best_of_n import best_of_n, divergence_of_best
 from benchmarks.divergence import MeasureCallback, measure
 from benchmarks.evaluation import BATCH_SIZE, make_env, write
+from benchmarks.expected_best import expected_best
 from benchmarks.learners import MODEL, make_policy
 from benchmarks.results import RunFolder
 from benchmarks.runner import Tell
@@ -102,8 +103,8 @@ def run_best_of_n(folder: RunFolder, config: Mapping[str, Any], tell: Tell) -> d
     proxy, gold = (part.reshape(sampled, samples) for part in (texts.clean_return, texts.gold_return))
     points = []
     for n in (2**power for power in range(samples.bit_length())):
-        of_proxy, of_gold = best_of_n(proxy, gold, n)
-        points.append({"n": n, "kl": divergence_of_best(n), "proxy": of_proxy, "gold": of_gold})
+        of_proxy, of_gold = expected_best(proxy, gold, n)
+        points.append({"n": n, "kl": BestOfN(policy, n).kl_bound, "proxy": of_proxy, "gold": of_gold})
     return {"points": points}
 
 

@@ -22,7 +22,6 @@ from agents.ngram_policy import NgramPolicy
 from agents.offline_algorithm import OfflineAlgorithm
 from agents.policy import TransformerCore
 from agents.rounds import learn_in_rounds
-from agents.text_algorithm import TextAlgorithm
 from agents.vec_env import GymnasiumVecEnv, make_vec_env
 from benchmarks.learners import DEFAULTS, IN_ROUNDS, LEARNERS, MODEL, check_learner
 from benchmarks.own_algorithm import Recorder, check_algorithm, find
@@ -126,7 +125,9 @@ def _by_callbacks(
     """Trains an on-policy algorithm, which goes on from its newest checkpoint."""
     checkpoints = Checkpoints(folder.checkpoints, every=every, resume=True)
     callbacks = [checkpoints, _Metrics(folder), ReturnsCallback(folder.log), StopOnNonFinite(), *more]
-    if not issubclass(make.func, TextAlgorithm):  # which see to their exploration themselves
+    if not (
+        isinstance(make.func, type) and issubclass(make.func, TextAlgorithm)
+    ):  # which see to their exploration themselves
         callbacks.append(Exploration(**{name: arguments.pop(name) for name in EXPLORATION if name in arguments}))
     algorithm: BaseAlgorithm = make(**arguments)
     checkpoint = newest_checkpoint(folder.checkpoints)

@@ -12,7 +12,12 @@ import pytest
 from textgym.registration import COMPONENTS, ENVIRONMENTS
 
 ROOT = Path(__file__).parent.parent
-BLOCKS = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+BLOCKS = {
+    f"{page.parent.relative_to(ROOT)}/{page.name} {number}": block
+    for page in (ROOT / "README.md", ROOT / "agents/README.md", ROOT / "benchmarks/README.md")
+    for number, block in enumerate(re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL))
+}
+"""The examples of all pages."""
 
 
 def run(*command, cwd=ROOT, environment=None):
@@ -29,13 +34,13 @@ def test_importing_textgym_and_making_an_environment_loads_no_learner():
     assert not loaded & {"torch", "transformers", "stable_baselines3", "sb3_contrib", "agents", "benchmarks"}
 
 
-@pytest.mark.parametrize("number", range(len(BLOCKS)))
-def test_readme_block_runs(number, tmp_path):
-    run(sys.executable, "-c", BLOCKS[number], cwd=tmp_path)
+@pytest.mark.parametrize("block", BLOCKS)
+def test_an_example_runs(block, tmp_path):
+    run(sys.executable, "-c", BLOCKS[block], cwd=tmp_path)
 
 
-def test_readme_has_blocks():
-    assert len(BLOCKS) >= 3
+def test_every_page_has_examples():
+    assert len({name.split()[0] for name in BLOCKS}) == 3
 
 
 @pytest.mark.parametrize("kind", ["metrics", "annotators", "noise", "correction", "fusion"])
@@ -47,7 +52,7 @@ def test_readme_lists_every_component(kind):
 def test_an_annotator_of_another_package_is_found_and_obeys_the_laws(tmp_path):
     """The README's own: installed as a package, known by its entry point, covered by every law without an edit."""
     readme = (ROOT / "README.md").read_text()
-    (module,) = [block for block in BLOCKS if "class Thumbs(Annotator)" in block]
+    (module,) = [block for block in BLOCKS.values() if "class Thumbs(Annotator)" in block]
     (project,) = re.findall(r"```toml\n(.*?)```", readme, re.DOTALL)
     (tmp_path / "source").mkdir()
     (tmp_path / "source/thumbs.py").write_text(module)

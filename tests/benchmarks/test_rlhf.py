@@ -11,10 +11,11 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from benchmarks.best_of_n import best_of_n, divergence_of_best
+from agents.best_of_n import BestOfN
 from benchmarks.cli import app
 from benchmarks.divergence import divergence
 from benchmarks.evaluation import evaluate, make_env
+from benchmarks.expected_best import expected_best
 from benchmarks.learners import make_policy
 from benchmarks.overoptimisation import Course, course_of, fitted, gather_courses, section_of, table_of, verdicts
 from benchmarks.results import RunFolder
@@ -29,21 +30,21 @@ def test_best_of_n_is_the_mean_over_all_draws() -> None:
     for n in (1, 2, 4, 6):
         best = [[max(draw, key=lambda i: row[i]) for draw in combinations(range(6), n)] for row in proxy]
         expected = [np.mean([values[row, i] for row in range(3) for i in best[row]]) for values in (proxy, gold)]
-        assert best_of_n(proxy, gold, n) == pytest.approx(expected)
+        assert expected_best(proxy, gold, n) == pytest.approx(expected)
 
 
 def test_texts_that_the_proxy_can_not_tell_apart_share_their_places() -> None:
     proxy, gold = np.zeros((1, 4)), np.array([[0.0, 1.0, 0.0, 1.0]])
-    assert best_of_n(proxy, gold, 4) == pytest.approx((0.0, 0.5))
+    assert expected_best(proxy, gold, 4) == pytest.approx((0.0, 0.5))
     with pytest.raises(ValueError, match="n must be 1 to 4"):
-        best_of_n(proxy, gold, 5)
+        expected_best(proxy, gold, 5)
 
 
 def test_the_best_of_two_is_so_far_away() -> None:
     """The better of two of many texts has the density 2 u: KL = int_0^1 2 u log 2 u du = log 2 - 1/2."""
-    assert divergence_of_best(1) == 0
+    assert BestOfN("random", 1).kl_bound == 0
     u = (np.arange(100_000) + 0.5) / 100_000
-    assert divergence_of_best(2) == pytest.approx(float(np.mean(2 * u * np.log(2 * u))), abs=1e-6)
+    assert BestOfN("random", 2).kl_bound == pytest.approx(float(np.mean(2 * u * np.log(2 * u))), abs=1e-6)
 
 
 def test_divergence_is_the_mean_log_ratio_of_the_texts_written() -> None:

@@ -1,4 +1,4 @@
-"""Best of n: the text that a proxy likes most among n of the reference's, as an optimiser without learning."""
+"""What the best of n texts is worth on average, from more texts than n and without drawing any."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from textgym.types import FloatArray
 
 
-def best_of_n(proxy: FloatArray, gold: FloatArray, n: int) -> tuple[float, float]:
+def expected_best(proxy: FloatArray, gold: FloatArray, n: int) -> tuple[float, float]:
     """Returns the mean proxy and gold of the text with the highest proxy among n, over prompts and over all draws of n.
 
     Of N texts sorted by the proxy, the i-th (from 1) is the best of n drawn ones with probability `C(i - 1, n - 1) /
@@ -34,15 +34,6 @@ def best_of_n(proxy: FloatArray, gold: FloatArray, n: int) -> tuple[float, float
         np.take_along_axis(values, by, axis=1) @ np.exp(logs) for by in (order, turned) for values in (proxy, gold)
     ]
     return float((means[0] + means[2]).mean() / 2), float((means[1] + means[3]).mean() / 2)
-
-
-def divergence_of_best(n: int) -> float:
-    """Returns the divergence of the best of n from the reference, `log n - (n - 1) / n` nats.
-
-    Exact where no two texts are equal, else an upper bound (Beirami et al. 2024, "Theoretical guarantees on the
-    best-of-n alignment policy").
-    """
-    return math.log(n) - (n - 1) / n
 
 
 def _log_choose(n: int, k: int) -> float:
