@@ -21,7 +21,9 @@ from agents.memory import explained_memory_errors
 from agents.ngram_policy import NgramPolicy
 from agents.offline_algorithm import OfflineAlgorithm
 from agents.policy import TransformerCore
+from agents.reinforce import REINFORCE
 from agents.rounds import learn_in_rounds
+from agents.self_training import SelfTraining
 from agents.vec_env import GymnasiumVecEnv, make_vec_env
 from benchmarks.learners import DEFAULTS, IN_ROUNDS, LEARNERS, MODEL, check_learner
 from benchmarks.own_algorithm import Recorder, check_algorithm, find
@@ -125,9 +127,7 @@ def _by_callbacks(
     """Trains an on-policy algorithm, which goes on from its newest checkpoint."""
     checkpoints = Checkpoints(folder.checkpoints, every=every, resume=True)
     callbacks = [checkpoints, _Metrics(folder), ReturnsCallback(folder.log), StopOnNonFinite(), *more]
-    if not (
-        isinstance(make.func, type) and issubclass(make.func, TextAlgorithm)
-    ):  # which see to their exploration themselves
+    if make.func not in (REINFORCE, SelfTraining):  # which see to their exploration themselves
         callbacks.append(Exploration(**{name: arguments.pop(name) for name in EXPLORATION if name in arguments}))
     algorithm: BaseAlgorithm = make(**arguments)
     checkpoint = newest_checkpoint(folder.checkpoints)
