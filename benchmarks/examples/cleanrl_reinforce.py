@@ -110,11 +110,11 @@ def write(model: Transformer, envs: Any, samples: np.ndarray[Any, Any]) -> Texts
 def main(
     env_id: str = "textgym/Translate-v0",
     seed: int = 0,
-    warm_epochs: int = 12,
-    warm_learning_rate: float = 2e-3,
-    iterations: int = 150,
-    learning_rate: float = 5e-4,
-    prompts: int = 16,
+    warm_epochs: int = 4,
+    warm_learning_rate: float = 1e-3,
+    iterations: int = 60,
+    learning_rate: float = 2e-3,
+    prompts: int = 64,
     group: int = 4,
     test_texts: int = 512,
 ) -> tuple[float, float]:
@@ -165,7 +165,7 @@ def main(
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         tokens += int(written.sum())
-        if iteration % 25 == 0:
+        if iteration % 20 == 0:
             speed = tokens / (time.monotonic() - began)
             print(f"{tokens:7,} tokens: paid {paid.mean():.3f}, gold {texts.gold.mean():.3f}, {speed:,.0f} tokens/s")
     final = judge()

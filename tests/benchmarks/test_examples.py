@@ -28,7 +28,7 @@ def test_the_log_probabilities_are_those_of_each_token_after_its_prefix() -> Non
 
 
 def test_one_file_learns_to_copy_without_a_learner_of_ours() -> None:
-    warm, final = main("textgym/Copy-v0", warm_epochs=4, iterations=30, prompts=32, learning_rate=3e-3, test_texts=128)
+    warm, final = main("textgym/Copy-v0", warm_epochs=1, iterations=30, prompts=32, learning_rate=3e-3, test_texts=128)
     assert 0 <= warm < 0.9
     assert final > warm + 0.05
     call = (

@@ -22,9 +22,9 @@ def finished(path: Path, score: float, *, seconds: float = 1.0, **config: object
 
 
 def test_the_same_run_is_kept_once_and_all_others_too(tmp_path: Path) -> None:
-    for machine, seeds in (("a", (0, 1)), ("b", (1, 2))):
+    for machine, seeds, seconds in (("a", (0, 1), 1.0), ("b", (1, 2), 2.0)):
         for seed in seeds:
-            finished(tmp_path / machine / "Copy" / f"ppo-{seed}", seed / 4, seed=seed, seconds=len(machine) + seed)
+            finished(tmp_path / machine / "Copy" / f"ppo-{seed}", seed / 4, seed=seed, seconds=seconds)
     RunFolder(tmp_path / "b" / "Copy" / "ppo-3").start({**COPY, "seed": 3})
     merged = merge(tmp_path / "all", [tmp_path / "a", tmp_path / "b"])
     assert merged.added == ["Copy/ppo-0", "Copy/ppo-1", "Copy/ppo-2"]
