@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from benchmarks.report.records import Report, Row
+import numpy as np
+
+from benchmarks.report.records import Problem, Report, Row
 
 MASTERED = 0.95
 """The share of the way from random to optimal at which a problem counts as mastered."""
@@ -40,14 +42,31 @@ def verdict(row: Row, baseline: str, measure: str) -> str:
 
 
 def _gains(report: Report) -> Iterator[str]:
-    """Says of each learner on how many problems its mean score exceeds the baseline's, and where it does not."""
+    """Says of each learner on how many problems it ended above the baseline, and where it did not."""
     for policy in report.policies:
         both = [problem for problem in report.problems if {policy, report.baseline} <= problem.scores.keys()]
         if policy == report.baseline or not both:
             continue
-        missed = [one.name for one in both if one.scores[policy].mean() <= one.scores[report.baseline].mean()]
-        beaten = f"{policy} ends above the {report.baseline.lower()} on {len(both) - len(missed)} of {len(both)}"
-        yield f"{beaten}{', not on ' if missed else ''}{', '.join(missed)}."
+        signs = {problem.name: _sign(problem, policy, report.baseline) for problem in both}
+        told = [
+            f"{policy} ends above the {report.baseline.lower()} on {sum(s > 0 for s in signs.values())} of {len(both)}"
+        ]
+        unsure, below = ([name for name, sign in signs.items() if sign == which] for which in (0, -1))
+        told += [f"can't be told from it on {', '.join(unsure)}"] if unsure else []
+        told += [f"ends below it on {', '.join(below)}"] if below else []
+        yield f"{', '.join(told)}."
+
+
+def _sign(problem: Problem, policy: str, baseline: str) -> int:
+    """Returns 1 or -1 where a policy's gold is above or below the baseline's, as its interval tells, else 0.
+
+    Without the returns of single texts it is the order of the mean scores.
+    """
+    gains = [row.gains["gold_return"] for row in problem.rows if row.policy == policy and row.gains]
+    if not gains:
+        difference = problem.scores[policy].mean() - problem.scores[baseline].mean()
+        return int(np.sign(difference))
+    return int(gains[0].low > 0) - int(gains[0].high < 0)
 
 
 def _unmastered(report: Report) -> Iterator[str]:
