@@ -36,12 +36,12 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "ppo": _PPO,
     "maskable_ppo": _PPO,
     "a2c": {
-        "gamma": 1.0, "gae_lambda": 0.95, "n_steps": 8, "learning_rate": [2e-3, 0.0], "ent_coef": [0.02, 0.0],
-        "use_rms_prop": False, "max_grad_norm": 1.0,
+        "gamma": 1.0, "gae_lambda": 1.0, "n_steps": 8, "learning_rate": [3e-3, 0.0], "ent_coef": [0.02, 0.0],
+        "vf_coef": 0.1, "max_grad_norm": 1.0, "normalize_advantage": True, "use_rms_prop": False,
     },
     "trpo": {
-        "gamma": 1.0, "n_steps": 32, "batch_size": 512, "learning_rate": 1e-3, "target_kl": 0.03, "cg_max_steps": 10,
-        "policy_kwargs": {"attn_implementation": "eager"},
+        "gamma": 1.0, "gae_lambda": 1.0, "n_steps": 8, "batch_size": 512, "learning_rate": 1e-3, "target_kl": 0.1,
+        "cg_max_steps": 4, "n_critic_updates": 2, "policy_kwargs": {"attn_implementation": "eager"},
     },
     "reinforce": {},
     "rloo": {**_GROUPS, "baseline": "leave_one_out", "n_minibatches": 4},

@@ -49,6 +49,7 @@ def negative_log_likelihood(lm, input_ids, start, length):
         {"keep": "best", "fraction": 0.5, "group_size": 4, "n_steps": 24, "batch_size": 10},
         {"keep": "threshold", "threshold": 0.5, "n_epochs": 1},
         {"keep": "weighted", "weight_temperature": 0.3, "reference_coef": 0.7},
+        {"keep": "weighted", "weight_temperature": 0.3, "n_minibatches": 3},
     ],
 )
 def test_an_update_is_maximum_likelihood_on_what_is_kept(arguments):
@@ -77,22 +78,24 @@ def test_an_update_is_maximum_likelihood_on_what_is_kept(arguments):
     lm = slow.policy.backbone.lm
     torch.manual_seed(5)
     for _ in range(fast.n_epochs):
-        loss = 0.0
-        for row in kept:
-            last = int(texts.positions[row].max())
-            ids = torch.tensor([*texts.input_ids[row, : last + 1], texts.actions[row][texts.mask[row]][-1]])
-            share = float(weights[row] / weights.sum())
-            loss = loss + share * negative_log_likelihood(lm, ids, int(texts.positions[row, 0]) + 1, last + 2)
-        if fast.reference_coef:
-            references, chosen = fast.references, torch.randint(len(fast.references.lengths), (len(kept),)).tolist()
-            for i in chosen:
-                start, length = int(references.prompt_lengths[i]), int(references.lengths[i])
-                loss = loss + 0.7 / len(kept) * negative_log_likelihood(lm, references.tokens[i], start, length)
-        slow.policy.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(slow.policy.parameters(), slow.max_grad_norm)
-        slow.policy.optimizer.param_groups[0]["lr"] = 0.3
-        slow.policy.optimizer.step()
+        order = kept if fast.n_minibatches == 1 else kept[torch.randperm(len(kept)).numpy()]
+        for part in np.array_split(order, fast.n_minibatches):
+            loss = 0.0
+            for row in part:
+                last = int(texts.positions[row].max())
+                ids = torch.tensor([*texts.input_ids[row, : last + 1], texts.actions[row][texts.mask[row]][-1]])
+                share = float(weights[row] / weights[part].sum())
+                loss = loss + share * negative_log_likelihood(lm, ids, int(texts.positions[row, 0]) + 1, last + 2)
+            if fast.reference_coef:
+                references = fast.references
+                for i in torch.randint(len(references.lengths), (len(part),)).tolist():
+                    start, length = int(references.prompt_lengths[i]), int(references.lengths[i])
+                    loss = loss + 0.7 / len(part) * negative_log_likelihood(lm, references.tokens[i], start, length)
+            slow.policy.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(slow.policy.parameters(), slow.max_grad_norm)
+            slow.policy.optimizer.param_groups[0]["lr"] = 0.3
+            slow.policy.optimizer.step()
     learned, expected = (torch.nn.utils.parameters_to_vector(each.policy.parameters()) for each in (fast, slow))
     torch.testing.assert_close(learned, expected, atol=1e-5, rtol=1e-4)
 
