@@ -517,7 +517,7 @@ def test_a_rollout_without_a_finished_text_updates_nothing():
         ({"kl_in": "advantage"}, "kl_in must be one of loss, reward, got 'advantage'"),
         ({"kl_estimator": "k1"}, "kl_estimator in the loss must be one of full, k2, k3, got 'k1'"),
         ({"kl_estimator": "full", "kl_in": "reward"}, "kl_estimator in the reward must be one of k1, k3, got 'full'"),
-        ({"kl_target": 1.0}, "kl_target, and kl_coef before it adapts, must be positive, got 1.0 and 0.0"),
+        ({"kl_target": 1.0}, "kl_target and the kl_coef it starts from must be positive, got 1.0 and 0.0"),
     ],
 )
 def test_wrong_arguments_are_refused(wrong, message):

@@ -73,7 +73,7 @@ def test_annotators_read_it_and_its_bounds_hold(folder):
     env = gymnasium.make(COPY, feedback=feedback, **ARGUMENTS)
     names = env.get_wrapper_attr("simulator").signal_names
     assert names == ["rating:reward_model", "preference:reward_model", "reward_model"]
-    space = env.get_wrapper_attr("reward_space")
+    space = env.get_wrapper_attr("signal_space")
     np.testing.assert_array_equal((space.low, space.high), ([0, 0, 0], [1, 1, 1]))
     env.reset(seed=0)
     *_, info = env.step(2)

@@ -78,7 +78,9 @@ def test_the_plan_has_every_learner_on_every_task_after_its_warm_start() -> None
 
 
 def test_the_page_and_the_table_say_how_soon(tmp_path: Path) -> None:
-    settings = replace(Settings(), problems=PROBLEMS[:1], seeds=(0, 1), learners=("ppo", "reinforce"), best_of=(2,))
+    settings = replace(
+        Settings(), problems=PROBLEMS[:1], seeds=(0, 1), learners={"ppo": {}, "reinforce": {}}, best_of=(2,)
+    )
     for run in plan(settings):
         folder = RunFolder(tmp_path / run.name)
         folder.start(run.config)
