@@ -56,6 +56,14 @@ class Split(StrEnum):
 
 
 EnvId = Annotated[str, typer.Argument(metavar="ENV", help="An environment's id, such as textgym/Copy-v0.")]
+Arguments = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--argument",
+        metavar="KEY=VALUE",
+        help="An argument of the environment, such as data=rows.jsonl or difficulty=hard; repeatable.",
+    ),
+]
 
 
 def main() -> None:
@@ -144,10 +152,7 @@ def _pair(text: str) -> tuple[str, Any]:
 @app.command()
 def describe(
     env_id: EnvId,
-    argument: Annotated[
-        list[str] | None,
-        typer.Option(metavar="KEY=VALUE", help="An argument of the environment, such as data=rows.jsonl; repeatable."),
-    ] = None,
+    argument: Arguments = None,
     difficulty: Annotated[str | None, typer.Option(help="A preset: easy, medium or hard.")] = None,
     samples: Annotated[int, typer.Option(min=0, help="How many samples of each split are shown.")] = 3,
 ) -> None:
@@ -222,9 +227,17 @@ def train(
     seed: Annotated[int, typer.Option(min=0, help="The seed of the learner and the environment.")] = 0,
     rows: Annotated[int, typer.Option(min=1, help="How many texts are written at a time.")] = 64,
     model: Annotated[Path | None, typer.Option(exists=True, file_okay=False, help="The model to begin with.")] = None,
+    argument: Arguments = None,
+    setting: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=VALUE",
+            help="A setting of the learner, such as learning_rate=1e-4, or [1e-3,0] for a linear schedule; repeatable.",
+        ),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the folder's run, if there is one.")] = False,
 ) -> None:
-    """Train a learner on an environment with its default feedback."""
+    """Train a learner on the feedback of an environment."""
     with _plain_errors():
         from rich.progress import Progress
 
@@ -237,10 +250,12 @@ def train(
         found = list(out.iterdir()) if out.is_dir() else [out] if out.exists() else []
         if not begun and any(path.suffix != ".partial" for path in found):  # which a kill may have left
             raise ValueError(f"--out must be a new or an empty folder, or a run's with --resume, got {out}")
-        fingerprint = make_env(_known(env_id), num_rows=1).simulator.task.fingerprint
-        settings = {"tokens": tokens, "rows": rows, "model": str(model) if model else "fresh"}
+        env_kwargs, own = dict(map(_pair, argument or ())), dict(map(_pair, setting or ()))
+        fingerprint = make_env(_known(env_id), num_rows=1, **env_kwargs).simulator.task.fingerprint
+        settings = {"tokens": tokens, "rows": rows, "model": str(model) if model else "fresh", **own}
         title = TITLES[algorithm]
-        config = {"env_id": env_id, "fingerprint": fingerprint, "policy": title, "seed": seed, "settings": settings}
+        config = {"env_id": env_id, "env_kwargs": env_kwargs, "fingerprint": fingerprint, "policy": title, "seed": seed}
+        config["settings"] = settings
         if begun and folder.finished:
             raise ValueError(f"the run in {out} is finished")
         if begun and (changes := folder.changes(config)):
@@ -254,12 +269,44 @@ def train(
                 env_id=env_id,
                 tokens=tokens,
                 seed=seed,
-                model=model,
+                model=_model_in(model) if model else None,
                 rows=rows,
+                settings=own,
+                env_kwargs=env_kwargs,
                 tell=lambda share: progress.update(bar, completed=share),
             )
         folder.finish({})
         print(f"trained: {out}")
+
+
+@app.command("warm-start")
+def warm_start(
+    env_id: EnvId,
+    out: Annotated[Path, typer.Option(file_okay=False, help="The model's folder; must be new or empty.")],
+    epochs: Annotated[int, typer.Option(min=1, help="The most passes over the train split.")] = 12,
+    model: Annotated[Path | None, typer.Option(exists=True, file_okay=False, help="The model to begin with.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="The seed of fresh weights and of the order of texts.")] = 0,
+    argument: Arguments = None,
+) -> None:
+    """Teach a model the references of an environment, until validation perplexity stops falling."""
+    with _plain_errors():
+        import numpy as np
+        import torch
+
+        from agents.supervised import warm_start as teach
+        from benchmarks.evaluation import make_env
+        from benchmarks.learners import make_policy
+
+        if out.exists() and any(out.iterdir()):
+            raise ValueError(f"--out must be a new or an empty folder, got {out}")
+        env_kwargs = dict(map(_pair, argument or ()))
+        task = make_env(_known(env_id), num_rows=1, **env_kwargs).simulator.task
+        torch.manual_seed(seed)
+        policy = make_policy(env_id, _model_in(model) if model else None, **env_kwargs)
+        fit = {"learning_rate": 3e-3, "batch_size": 32, "max_epochs": epochs, "patience": 1, "progress": True}
+        taught = teach(policy, task, generator=np.random.default_rng(seed), **fit)
+        policy.backbone.save_pretrained(out)
+        print(f"perplexity of the references {taught.perplexity:.2f}: {out}")
 
 
 @app.command()
@@ -272,6 +319,7 @@ def evaluate(
     episodes: Annotated[int, typer.Option(min=1, help="How many prompts.")] = 128,
     seed: Annotated[int, typer.Option(min=0, help="The seed of the policy's chance and of the noise.")] = 0,
     deterministic: Annotated[bool, typer.Option(help="Write the likeliest token instead of a drawn one.")] = False,
+    argument: Arguments = None,
     best_of: Annotated[int, typer.Option(min=1, help="How many texts are drawn for each prompt; the best counts.")] = 1,
     chosen_by: Annotated[
         str, typer.Option(metavar="SIGNAL", help="What chooses it: observed, log_prob, or a metric's name or JSON.")
@@ -294,8 +342,9 @@ def evaluate(
         from agents.best_of_n import BestOfN
         from benchmarks import evaluation
 
-        groups = None if by is None else _groups(by, _known(env_id), split.value, episodes)
-        chosen = _policy(policy, _known(env_id))
+        env_kwargs = dict(map(_pair, argument or ()))
+        groups = None if by is None else _groups(by, _known(env_id), split.value, episodes, **env_kwargs)
+        chosen = _policy(policy, _known(env_id), **env_kwargs)
         found = evaluation.evaluate(
             BestOfN(chosen, best_of, _spec(chosen_by)) if best_of > 1 else chosen,
             env_id,
@@ -303,6 +352,7 @@ def evaluate(
             episodes=episodes,
             seed=seed,
             deterministic=deterministic,
+            **env_kwargs,
         )
         table = Table("", f"mean of {episodes} texts", "95 % interval", box=None, padding=(0, 2, 0, 0))
         for name, interval in found.intervals.items():
@@ -316,15 +366,15 @@ def evaluate(
             print_fairness(fairness(found, groups, bar=bar, accepted_at=accepted_at), by, Console())
             if by == GROUP_WORDS and best_of == 1:
                 choices = {"split": split.value, "episodes": episodes, "seed": seed, "deterministic": deterministic}
-                print_exchange(chosen, env_id, Console(), **choices)
+                print_exchange(chosen, env_id, Console(), **choices, **env_kwargs)
 
 
-def _groups(by: str, env_id: str, split: str, episodes: int) -> list[str]:
+def _groups(by: str, env_id: str, split: str, episodes: int, **env_kwargs: Any) -> list[str]:
     """Returns the group of each of the prompts that are evaluated."""
     from benchmarks.evaluation import make_env
     from benchmarks.groupings import groups_of
 
-    simulator = make_env(env_id, num_rows=1, split=split).simulator
+    simulator = make_env(env_id, num_rows=1, split=split, **env_kwargs).simulator
     groups = groups_of(by, simulator, min(episodes, len(simulator.prompt_set)))
     if len(set(groups)) < 2:
         raise ValueError(f"--by {by} puts all {len(groups)} prompts into one group, {groups[0]!r}: nothing to compare")
@@ -336,17 +386,25 @@ def _spec(name: str) -> Any:
     return _signals(name, "--chosen-by") if name.lstrip().startswith("{") else name
 
 
-def _policy(name: str, env_id: str) -> Any:
+def _policy(name: str, env_id: str, **env_kwargs: Any) -> Any:
     """Returns what `evaluate` takes: a saved policy, or the word for one that needs no model."""
     if name in ("random", "reference"):
         return name
-    from benchmarks.learners import MODEL, saved_policy
+    from benchmarks.learners import saved_policy
 
-    folder = Path(name)
+    return saved_policy(env_id, _model_in(Path(name)), **env_kwargs)
+
+
+def _model_in(folder: Path) -> Path:
+    """Returns where the model of a run's folder is, or of a model's own."""
+    from benchmarks.learners import MODEL
+
     found = [path for path in (folder / MODEL, folder) if (path / "model.safetensors").exists()]
     if not found:
-        raise ValueError(f"no model in {folder}: give a run's folder, a model's folder, random or reference")
-    return saved_policy(env_id, found[0])
+        raise ValueError(
+            f"no model in {folder}: give a run's folder or a model's, or where it may be: random, reference"
+        )
+    return found[0]
 
 
 @app.command(

@@ -52,7 +52,7 @@ def find(name: str) -> Callable[..., Any]:
         inspect.signature(make).bind(env=None, seed=0, policy_kwargs={})
     except TypeError as error:
         raise ValueError(f"{name} must take env, seed and policy_kwargs by name: {error}") from error
-    return make  # type: ignore[no-any-return]
+    return make
 
 
 def source(name: str) -> str:

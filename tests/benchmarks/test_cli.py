@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -94,6 +95,29 @@ def test_train_goes_on_with_a_run_that_was_broken_off(tmp_path: Path, monkeypatc
     whole, again = (path.read_bytes() for path in sorted(tmp_path.glob("*/metrics.jsonl")))
     assert whole == again
     assert "is finished" in textgym(*broken, "--resume").stderr
+
+
+def test_a_model_is_taught_trained_and_judged_on_data_of_ones_own(tmp_path: Path) -> None:
+    rows = [{"question": f"{a} and {b}", "answer": f"{b} {a}"} for a in "abcdef" for b in "uvwxyz"]
+    (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    pairs = (f"data={tmp_path / 'rows.jsonl'}", "prompt={question}", "reference={answer}", "tokenizer=bytes")
+    where = ["textgym/Dataset-v0", *(part for pair in pairs for part in ("--argument", pair))]
+    warm, run = tmp_path / "warm", tmp_path / "run"
+    taught = textgym("warm-start", *where, "--epochs", "1", "--out", str(warm))
+    assert taught.exit_code == 0, taught.output
+    assert "perplexity of the references" in taught.stdout
+    settings = ("n_steps=8", "learning_rate=[1e-4,0]", "batch_size=32")
+    options = [part for setting in settings for part in ("--setting", setting)]
+    options += ["--tokens", "128", "--rows", "4", "--model", str(warm), "--out", str(run)]
+    trained = textgym("train", *where, *options)
+    assert trained.exit_code == 0, trained.output
+    config = RunFolder(run).config()
+    assert config["settings"]["learning_rate"] == [1e-4, 0]
+    assert config["env_kwargs"]["tokenizer"] == "bytes"
+    for policy in (warm, run):
+        told = textgym("evaluate", str(policy), *where, "--episodes", "2")
+        assert told.exit_code == 0, told.output
+        assert "gold return" in told.stdout
 
 
 @pytest.mark.parametrize("algorithm", ["ppo", "reinforce", "ngram_ppo"])
