@@ -48,7 +48,7 @@ class Fault:
 
 _MODELS = ({"name": "surrogate"}, {"name": "dawid_skene"})
 _ROBUST = ({"name": "median"}, {"name": "huber"})
-_WHO = {"size": 8, "bias": 0.8, "spread": 0.2}
+_PEOPLE = {"levels": 5, "pool": {"size": 8, "bias": 0.6, "spread": 0.2}}
 
 
 @dataclass(frozen=True)
@@ -77,11 +77,9 @@ class Settings(StudySettings):
             ),
             "randomised_response": Fault({"noise": [{"name": "randomised_response", "epsilon": 1.0}]}, _MODELS),
             "contamination": Fault({"noise": [{"name": "contamination", "rate": 0.2, "outlier": 3.0}]}, _ROBUST),
-            "biased annotators": Fault(
-                {"pool": _WHO}, ({"name": "calibrate"}, {"name": "calibrate", "method": "affine"})
-            ),
+            "biased annotators": Fault(_PEOPLE, ({"name": "calibrate"}, {"name": "calibrate", "method": "affine"})),
             "drifting biases": Fault(
-                {"pool": _WHO, "noise": [{"name": "drift", "tau": 0.1}]}, ({"name": "kalman"}, {"name": "exponential"})
+                {**_PEOPLE, "noise": [{"name": "drift", "tau": 0.05}]}, ({"name": "kalman"}, {"name": "exponential"})
             ),
         }
     )
