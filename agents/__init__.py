@@ -15,6 +15,9 @@ Import from the modules, each of which holds one idea:
 - `agents.reviser`: `Reviser`, which makes a better text out of a draft
 - `agents.preference`: `DPO`
 - `agents.contrastive`: `Contrastive`
+- `agents.reward.model`: `RewardModel`; `agents.reward.metric`: the metric that reads one
+- `agents.best_of_n`: `BestOfN`; `agents.reference`, `agents.ngram_policy`: what else learners are compared with
+- `agents.checkpoint`: `Checkpoints`, from which a killed run goes on exactly
 - `agents.rounds`: `learn_in_rounds`, from a policy's own texts, again and again
 - `agents.callbacks`: callbacks that log clean, observed and gold returns
 """

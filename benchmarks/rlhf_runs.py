@@ -10,9 +10,9 @@ import numpy as np
 import torch
 
 from agents.best_of_n import BestOfN
-from agents.reward_model import RewardModel
-from agents.reward_objective import Objective
-from agents.reward_training import Schedule
+from agents.reward.model import RewardModel
+from agents.reward.objective import Objective
+from agents.reward.training import Schedule
 from agents.supervised import warm_start
 from benchmarks.divergence import MeasureCallback, measure
 from benchmarks.evaluation import BATCH_SIZE, make_env, write

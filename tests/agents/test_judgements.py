@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import textgym
-from agents.judgements import Judgements
+from agents.reward.judgements import Judgements
 
 ROWS = [
     {"prompt": "a", "chosen": "x", "rejected": "y", "annotator": "Ann"},

@@ -7,9 +7,9 @@ import torch
 
 from agents.backbone import Backbone
 from agents.preference_losses import mixture_loss
-from agents.reward_losses import generalised_cross_entropy, ordered_cuts, ordinal_log_probs, plackett_luce_loss
-from agents.reward_network import RewardNetwork
-from agents.reward_objective import Objective
+from agents.reward.losses import generalised_cross_entropy, ordered_cuts, ordinal_log_probs, plackett_luce_loss
+from agents.reward.network import RewardNetwork
+from agents.reward.objective import Objective
 
 LOG3 = log(3)
 

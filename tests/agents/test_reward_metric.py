@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 import textgym
-from agents.reward_metric import RewardModelMetric
-from agents.reward_model import RewardModel
-from agents.reward_objective import Objective
-from agents.reward_training import Schedule
+from agents.reward.metric import RewardModelMetric
+from agents.reward.model import RewardModel
+from agents.reward.objective import Objective
+from agents.reward.training import Schedule
 from textgym.tasks.copy import Copy
 
 COPY, NAME = "textgym/Copy-v0", "reward_model"
@@ -23,7 +23,7 @@ TINY = {"model_type": "gpt2", "n_layer": 1, "n_embd": 16, "n_head": 2}
 def known():
     """An installation that is older than the entry point does not know the name yet."""
     if NAME not in textgym.components("metrics"):
-        textgym.register_component("metrics", NAME, "agents.reward_metric:RewardModelMetric")
+        textgym.register_component("metrics", NAME, "agents.reward.metric:RewardModelMetric")
 
 
 @pytest.fixture(scope="module")

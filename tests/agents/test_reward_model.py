@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from agents.reward_model import RewardModel
-from agents.reward_objective import Objective
-from agents.reward_training import Schedule
+from agents.reward.model import RewardModel
+from agents.reward.objective import Objective
+from agents.reward.training import Schedule
 from textgym.tasks.copy import Copy
 
 TASK = Copy(length=5, letters=4)

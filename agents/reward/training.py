@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from agents.judgements import Judgements
-from agents.reward_network import RewardNetwork
+from agents.reward.judgements import Judgements
+from agents.reward.network import RewardNetwork
 from agents.text_reader import Rows
 from textgym.types import FloatArray
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from agents.judgements import Judgements
+from agents.reward.judgements import Judgements
 from textgym.types import FloatArray, IntArray
 
 BINS = 10

@@ -12,12 +12,12 @@ import numpy as np
 from safetensors.torch import load_file, save_file
 
 from agents.backbone import Backbone
-from agents.reward_network import RewardNetwork
-from agents.reward_objective import Objective
+from agents.reward.network import RewardNetwork
+from agents.reward.objective import Objective
 from textgym.tasks.base import Task
 
 if TYPE_CHECKING:
-    from agents.reward_model import RewardModel
+    from agents.reward.model import RewardModel
 
 SETTINGS, HEAD = "reward_model.json", "head.safetensors"
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from agents.reward_model import RewardModel
-from agents.reward_storage import SETTINGS
+from agents.reward.model import RewardModel
+from agents.reward.storage import SETTINGS
 from textgym.metrics.base import Metric
 from textgym.tasks.base import Task
 from textgym.transition import Transition

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from agents.judgements import Judgements
+from agents.reward.judgements import Judgements
 
 RatingLoss = Literal["ordinal", "classes", "squared", "huber"]
 ComparisonLoss = Literal["mixture", "conservative", "unbiased"]

@@ -11,12 +11,12 @@ import torch
 from tqdm import tqdm
 
 from agents.backbone import Backbone, ModelSource
-from agents.judgements import Judgements, Row
-from agents.reward_evaluation import Foresight, Prediction, foresee
-from agents.reward_network import RewardNetwork
-from agents.reward_objective import Objective, prepared
-from agents.reward_storage import load, save
-from agents.reward_training import Learnt, Schedule, train_member, utilities_of
+from agents.reward.evaluation import Foresight, Prediction, foresee
+from agents.reward.judgements import Judgements, Row
+from agents.reward.network import RewardNetwork
+from agents.reward.objective import Objective, prepared
+from agents.reward.storage import load, save
+from agents.reward.training import Learnt, Schedule, train_member, utilities_of
 from agents.text_reader import Rows, TextReader, Tokens
 from textgym.dataset.feedback_dataset import FeedbackDataset
 from textgym.tasks.base import Task

@@ -1,0 +1,1 @@
+"""Reward models: what people say of texts, learnt; `model` has `RewardModel`, `metric` the metric that reads one."""
