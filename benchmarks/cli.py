@@ -303,7 +303,13 @@ def warm_start(
         task = make_env(_known(env_id), num_rows=1, **env_kwargs).simulator.task
         torch.manual_seed(seed)
         policy = make_policy(env_id, _model_in(model) if model else None, **env_kwargs)
-        fit = {"learning_rate": 3e-3, "batch_size": 32, "max_epochs": epochs, "patience": 1, "progress": True}
+        fit: dict[str, Any] = {
+            "learning_rate": 3e-3,
+            "batch_size": 32,
+            "max_epochs": epochs,
+            "patience": 1,
+            "progress": True,
+        }
         taught = teach(policy, task, generator=np.random.default_rng(seed), **fit)
         policy.backbone.save_pretrained(out)
         print(f"perplexity of the references {taught.perplexity:.2f}: {out}")
