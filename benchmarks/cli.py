@@ -405,10 +405,11 @@ def _model_in(folder: Path) -> Path:
     """Returns where the model of a run's folder is, or of a model's own."""
     from benchmarks.learners import MODEL
 
-    found = [path for path in (folder / MODEL, folder) if (path / "model.safetensors").exists()]
+    known = ("config.json", "model.safetensors")
+    found = [path for path in (folder / MODEL, folder) if any((path / name).exists() for name in known)]
     if not found:
         raise ValueError(
-            f"no model in {folder}: give a run's folder or a model's, or where it may be: random, reference"
+            f"no model in {folder}: give a run's folder or a model's (to evaluate also: random, reference)"
         )
     return found[0]
 
