@@ -12,8 +12,8 @@ from textgym.types import BoolArray, FloatArray
 def best_weights(returns: FloatArray, observed: BoolArray, fraction: float) -> FloatArray:
     """Returns 1 for the best texts of each group and 0 for the others, (G, K).
 
-    The best `ceil(fraction n)` of the n that were observed, and those as good as the last of these: where all are
-    alike, all are kept, and teach nothing on average.
+    The best `ceil(fraction n)` of the n that were observed. Where more are equally good than places are left, they
+    share these: each gets the probability of being among the best when ties are broken by lot.
 
     Args:
         returns: (G, K) what each text was paid.
@@ -23,7 +23,10 @@ def best_weights(returns: FloatArray, observed: BoolArray, fraction: float) -> F
     ranked = -np.sort(-np.where(observed, returns, -np.inf), axis=1)
     count = np.ceil(fraction * observed.sum(axis=1, keepdims=True) - 1e-9).astype(int)
     last = np.take_along_axis(ranked, np.maximum(count - 1, 0), axis=1)
-    return (observed & (returns >= last)).astype(float)
+    above, tied = observed & (returns > last), observed & (returns == last)
+    places_left = count - above.sum(axis=1, keepdims=True)
+    weights: FloatArray = above + tied * places_left / np.maximum(tied.sum(axis=1, keepdims=True), 1)
+    return weights
 
 
 def softmax_weights(returns: FloatArray, observed: BoolArray, temperature: float) -> FloatArray:

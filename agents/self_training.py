@@ -35,8 +35,8 @@ class SelfTraining(TextAlgorithm):
 
     where H is the mean entropy per text, and w_i comes from what each text was paid (`keep`):
 
-    - `"best"`: 1 for the best `fraction` of each group, else 0. Expert iteration (Anthony, Tian, Barber 2017); with
-      one of K texts it is RAFT (Dong et al. 2023).
+    - `"best"`: 1 for the best `fraction` of each group, else 0; what is equally good shares the last places. Expert
+      iteration (Anthony, Tian, Barber 2017); with one of K texts it is RAFT (Dong et al. 2023).
     - `"threshold"`: 1 for what was paid at least `threshold`, else 0. STaR (Zelikman et al. 2022) keeps what is right;
       ReST (Gulcehre et al. 2023) raises the threshold as it goes on, for which there are schedules.
     - `"weighted"`: exp(return / weight_temperature), scaled to a mean of 1 in each group: reward-weighted regression

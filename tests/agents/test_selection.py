@@ -9,10 +9,12 @@ RETURNS = np.array([[3.0, 1.0, 2.0, 0.0], [5.0, 5.0, 5.0, 5.0], [9.0, 1.0, 4.0, 
 OBSERVED = np.array([[1, 1, 1, 1], [1, 1, 1, 1], [0, 1, 1, 0]], bool)
 
 
-def test_the_best_and_those_as_good_are_kept():
-    np.testing.assert_array_equal(best_weights(RETURNS, OBSERVED, 0.5), [[1, 0, 1, 0], [1, 1, 1, 1], [0, 0, 1, 0]])
-    np.testing.assert_array_equal(best_weights(RETURNS, OBSERVED, 0.25), [[1, 0, 0, 0], [1, 1, 1, 1], [0, 0, 1, 0]])
-    np.testing.assert_array_equal(best_weights(RETURNS, OBSERVED, 1.0), OBSERVED)
+def test_the_best_are_kept_and_equals_share_the_last_places():
+    np.testing.assert_allclose(best_weights(RETURNS, OBSERVED, 0.5), [[1, 0, 1, 0], [0.5] * 4, [0, 0, 1, 0]])
+    np.testing.assert_allclose(best_weights(RETURNS, OBSERVED, 0.25), [[1, 0, 0, 0], [0.25] * 4, [0, 0, 1, 0]])
+    np.testing.assert_allclose(best_weights(RETURNS, OBSERVED, 1.0), OBSERVED)
+    right = np.array([[1.0, 0.0, 0.0, 0.0, 1.0]])  # two of three places are taken, and three are alike
+    np.testing.assert_allclose(best_weights(right, right >= 0, 0.6), [[1, 1 / 3, 1 / 3, 1 / 3, 1]])
     assert not best_weights(RETURNS, np.zeros_like(OBSERVED), 0.5).any()
 
 

@@ -72,7 +72,10 @@ def test_an_update_is_maximum_likelihood_on_what_is_kept(arguments):
     else:
         groups = returns.reshape(-1, 4) if fast.group_size == 4 else returns[None]
         count = int(np.ceil(fast.fraction * groups.shape[1]))
-        weights = (groups >= np.sort(groups, axis=1)[:, -count, None]).ravel()
+        last = np.sort(groups, axis=1)[:, -count, None]
+        alike = (groups == last).sum(axis=1, keepdims=True)
+        weights = np.where(groups == last, (count - (groups > last).sum(axis=1, keepdims=True)) / alike, groups > last)
+        weights = weights.ravel()
     kept = np.flatnonzero(weights)
     assert fast.keep == "weighted" or 0 < len(kept) < len(weights)
     lm = slow.policy.backbone.lm
