@@ -87,6 +87,7 @@ class RunFolder:
         """
         self.close()
         if self.begun and self.checkpoints.exists() and not self.finished and not self.changes(config):
+            (self.path / FAILED).unlink(missing_ok=True)
             return
         if self.path.exists():
             shutil.rmtree(self.path)

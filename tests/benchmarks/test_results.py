@@ -68,7 +68,9 @@ def test_a_run_with_checkpoints_goes_on_if_it_is_the_same(tmp_path: Path) -> Non
     folder = started(tmp_path / "run")
     folder.log({"timesteps": 1})
     folder.checkpoints.mkdir()
+    folder.fail("exit code 9")
     assert started(tmp_path / "run").metrics() == [{"timesteps": 1}]
+    assert not folder.failed
     assert folder.changes({"fingerprint": "f00d", "seed": 1}) == ["seed was 0 and is 1"]
     assert started(tmp_path / "run", seed=1).metrics() == []
     assert not folder.checkpoints.exists()
