@@ -36,8 +36,8 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "ppo": _PPO,
     "maskable_ppo": _PPO,
     "a2c": {
-        "gamma": 1.0, "gae_lambda": 1.0, "n_steps": 8, "learning_rate": [3e-3, 0.0], "ent_coef": [0.02, 0.0],
-        "vf_coef": 0.1, "max_grad_norm": 1.0, "normalize_advantage": True, "use_rms_prop": False,
+        "gamma": 1.0, "gae_lambda": 1.0, "n_steps": 8, "learning_rate": 1e-3, "ent_coef": [0.05, 0.0], "vf_coef": 0.1,
+        "max_grad_norm": 1.0, "use_rms_prop": False,
     },
     "trpo": {
         "gamma": 1.0, "gae_lambda": 1.0, "n_steps": 8, "batch_size": 512, "learning_rate": 1e-3, "target_kl": 0.1,
