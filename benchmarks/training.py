@@ -12,7 +12,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback, CallbackList
 from stable_baselines3.common.logger import configure
 from stable_baselines3.common.utils import LinearSchedule
-from torch.utils.tensorboard import SummaryWriter
+from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 
 from agents.callbacks import RETURNS, ReturnsCallback, StopOnNonFinite
 from agents.checkpoint import Checkpoints, newest_checkpoint, timesteps_of
@@ -205,9 +205,12 @@ def _of_the_user(
 
 def _log_to(folder: RunFolder, algorithm: BaseAlgorithm, after: int | None = None) -> None:
     """Gives an algorithm a logger for TensorBoard, which forgets what a broken-off run told after some timesteps."""
-    if folder.tensorboard.exists():
-        SummaryWriter(folder.tensorboard, purge_step=0 if after is None else after + 1).close()
-    algorithm.set_logger(configure(str(folder.tensorboard), ["tensorboard"]))
+    begun = folder.tensorboard.exists()
+    logger = configure(str(folder.tensorboard), ["tensorboard"])
+    algorithm.set_logger(logger)
+    if begun:
+        restart = Event(step=0 if after is None else after + 1, session_log=SessionLog(status=SessionLog.START))
+        logger.output_formats[0].writer.file_writer.add_event(restart)  # type: ignore[attr-defined]
 
 
 class _Metrics(BaseCallback):

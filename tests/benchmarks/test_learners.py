@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +126,7 @@ def test_a_run_that_is_broken_off_leaves_what_an_unbroken_one_leaves(tmp_path: P
     for stop_at in (0.2, 0.5, 0.8):
         with pytest.raises(KilledError):
             ppo(tmp_path / "broken", stop_at=stop_at)
+        time.sleep(1.1)  # TensorBoard orders its files by the second
     assert_same(ppo(tmp_path / "broken", stop_at=2.0), whole)
     assert len(whole["tensorboard"]["rollout/clean_return"]) == 10
     assert whole["metrics"].count("\n") == 11
