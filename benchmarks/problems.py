@@ -21,7 +21,7 @@ from benchmarks.policies import Policy
 from benchmarks.report import PROFILE, write_report
 from benchmarks.results import RunFolder, write_json
 from benchmarks.runner import Tell
-from benchmarks.training import train
+from benchmarks.training import train_run
 from textgym.tasks.base import Task
 
 
@@ -82,19 +82,7 @@ def run_learner(folder: RunFolder, config: Mapping[str, Any], tell: Tell) -> dic
 
 def train_learner(folder: RunFolder, config: Mapping[str, Any], tell: Tell) -> Any:
     """Trains one learner on one problem with one seed, and returns it."""
-    settings = dict(config["settings"])
-    return train(
-        folder,
-        learner=config["learner"],
-        env_id=config["env_id"],
-        tokens=settings.pop("tokens"),
-        rows=settings.pop("rows"),
-        seed=config["seed"],
-        model=settings.pop("model", None),
-        settings=settings,
-        env_kwargs=config["env_kwargs"],
-        tell=tell,
-    )
+    return train_run(folder, config, model=config["settings"].get("model"), tell=tell)
 
 
 def write_texts(policy: Policy, config: Mapping[str, Any], *, split: str = "test", **changes: Any) -> list[Evaluation]:

@@ -102,6 +102,30 @@ def train(
     return algorithm
 
 
+def train_run(folder: RunFolder, config: Mapping[str, Any], *, model: Any, tell: Tell) -> Any:
+    """Trains the learner that a run's configuration names, with its settings, and returns it; see `train`.
+
+    Args:
+        folder: the run's.
+        config: its `learner`, `env_id`, `env_kwargs`, `seed`, and `settings`, among them `tokens` and `rows`.
+        model: the model to begin with.
+        tell: takes the share that is done, in [0, 1].
+    """
+    own = ("tokens", "rows", "model")
+    return train(
+        folder,
+        learner=config["learner"],
+        env_id=config["env_id"],
+        tokens=config["settings"]["tokens"],
+        rows=config["settings"]["rows"],
+        seed=config["seed"],
+        model=model,
+        settings={name: value for name, value in config["settings"].items() if name not in own},
+        env_kwargs=config["env_kwargs"],
+        tell=tell,
+    )
+
+
 def trained_policy(algorithm: Any) -> Any:
     """Returns what is evaluated of a learner: its policy, or a learner of the user's own itself, if it has none."""
     return algorithm.policy if isinstance(algorithm, BaseAlgorithm) else algorithm

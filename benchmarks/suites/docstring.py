@@ -24,7 +24,7 @@ from benchmarks.report import PROFILE, write_report
 from benchmarks.results import RunFolder, collect, write_json
 from benchmarks.runner import Run, Tell
 from benchmarks.samples import score_samples
-from benchmarks.training import train, trained_policy
+from benchmarks.training import train_run, trained_policy
 
 WARM_START, RANDOM = "warm_start", "random"
 SMALL_GPT2: dict[str, Any] = {
@@ -169,19 +169,7 @@ def run_warm_start(folder: RunFolder, config: Mapping[str, Any], tell: Tell) -> 
 
 def run_learner(folder: RunFolder, config: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
     """Trains one learner with one seed from the warm start and evaluates it."""
-    settings = dict(config["settings"])
-    algorithm = train(
-        folder,
-        learner=config["learner"],
-        env_id=config["env_id"],
-        tokens=settings.pop("tokens"),
-        rows=settings.pop("rows"),
-        seed=config["seed"],
-        model=folder.path.parent / WARM_START / MODEL,
-        settings=settings,
-        env_kwargs=config["env_kwargs"],
-        tell=tell,
-    )
+    algorithm = train_run(folder, config, model=folder.path.parent / WARM_START / MODEL, tell=tell)
     return _evaluated(trained_policy(algorithm), config, Estimator.of(algorithm))
 
 

@@ -28,7 +28,7 @@ from benchmarks.results import RunFolder, write_json
 from benchmarks.runner import Run, Tell
 from benchmarks.samples import score_samples
 from benchmarks.suites import docstring
-from benchmarks.training import train, trained_policy
+from benchmarks.training import train_run, trained_policy
 
 RANDOM, WARM_START = "Random", "Warm start"
 
@@ -257,19 +257,10 @@ def run_warm_start(folder: RunFolder, config: Mapping[str, Any], tell: Tell) -> 
 
 def run_learner(folder: RunFolder, config: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
     """Trains one learner on one task with one seed and evaluates it."""
-    settings, measure = dict(config["settings"]), config["measure"]
+    measure = config["measure"]
     began = time.monotonic()
-    algorithm = train(
-        folder,
-        learner=config["learner"],
-        env_id=config["env_id"],
-        tokens=settings.pop("tokens"),
-        rows=settings.pop("rows"),
-        seed=config["seed"],
-        model=_taught(folder) / MODEL if "warm_start" in config else config["model"],
-        settings=settings,
-        env_kwargs=config["env_kwargs"],
-        tell=tell,
+    algorithm = train_run(
+        folder, config, model=_taught(folder) / MODEL if "warm_start" in config else config["model"], tell=tell
     )
     seconds = time.monotonic() - began
     start = config["random_return"]
