@@ -45,12 +45,12 @@ def is_taught(name: str) -> bool:
     return not {*needed} <= {"task", *made.example}
 
 
-def everything(env_id: str) -> dict[str, Any]:
-    """Returns the arguments of an environment with all metrics that fit its task, and all simulated annotators.
+def everything(env_id: str, **env_kwargs: Any) -> dict[str, Any]:
+    """Returns the further arguments of an environment with all metrics that fit its task, and all simulated annotators.
 
     Metrics that read what somebody has trained are not among them.
     """
-    task = gymnasium.make(env_id).get_wrapper_attr("simulator").task
+    task = gymnasium.make(env_id, **env_kwargs).get_wrapper_attr("simulator").task
     metrics = [example_spec("metrics", name) for name in textgym.components("metrics") if not is_taught(name)]
     annotators = [
         example_spec("annotators", name) for name in textgym.components("annotators") if not is_external(name)

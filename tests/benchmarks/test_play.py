@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import gymnasium
 import pytest
@@ -36,6 +37,17 @@ def test_a_right_text_earns_full_gold_token_by_token() -> None:
     assert {values for _, *values in map(list, earned) for values in values} == {"0.167"}
     assert "reward 1.000, gold 1.000 (ended)" in told.output
     assert f"reference: {' '.join(letters)}\n" in told.output
+
+
+def test_data_of_ones_own_are_played(tmp_path: Path) -> None:
+    rows = [{"question": f"What is {n} plus one?", "answer": f"{n + 1}."} for n in range(60)]
+    (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    given = {"data": str(tmp_path / "rows.jsonl"), "prompt": "{question}", "reference": "{answer}"}
+    told = play(
+        "textgym/Dataset-v0", "/quit", options=tuple(f"--argument={key}={value}" for key, value in given.items())
+    )
+    assert told.exit_code == 0, told.output
+    assert "plus one" in prompt_of(told).lower()
 
 
 def test_many_words_at_once_are_the_same_text() -> None:

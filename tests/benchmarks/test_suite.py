@@ -29,7 +29,7 @@ def test_suites_are_found_with_their_first_line_and_without_torch() -> None:
     assert suite_names()["diagnostics"].startswith("Diagnostics: thirteen")
     told = CliRunner().invoke(app, ["benchmark", "--help"]).output
     assert suite_names()["docstring"] in " ".join(told.split())
-    call = "import sys; from benchmarks.cli import app, SUITES; assert SUITES and 'torch' not in sys.modules"
+    call = "import sys; from benchmarks.cli.experiments import SUITES; assert SUITES and 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", call], check=True, cwd=Path(__file__).parents[2])
 
 
@@ -149,7 +149,17 @@ def test_a_plan_that_is_stopped_reports_what_is_finished(tmp_path: Path, tiny: T
 
 
 def test_a_dry_run_shows_the_plan_and_runs_nothing(tmp_path: Path) -> None:
-    call = ["benchmark", "diagnostics", "--quick", "--dry-run", "--seeds", "1", "--out", str(tmp_path / "out")]
+    call = [
+        "benchmark",
+        "diagnostics",
+        "--quick",
+        "--resume",
+        "--dry-run",
+        "--seeds",
+        "1",
+        "--out",
+        str(tmp_path / "out"),
+    ]
     told = CliRunner(env={"COLUMNS": "120"}).invoke(app, call)
     assert told.exit_code == 0, told.output
     for text in ("Bandit-ppo-0", "Vocabulary-maskable_ppo-0", "2,048", "to do", "0 of 11 finished"):
