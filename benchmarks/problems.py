@@ -20,9 +20,12 @@ from benchmarks.learners import title_of
 from benchmarks.policies import Policy
 from benchmarks.report import PROFILE, write_report
 from benchmarks.results import RunFolder, write_json
-from benchmarks.runner import Tell
+from benchmarks.runner import Run, Tell
 from benchmarks.training import train_run
 from textgym.tasks.base import Task
+
+RANDOM = "Random"
+"""How tables call what writes tokens at random, among those that are allowed."""
 
 
 @lru_cache(maxsize=256)
@@ -73,6 +76,24 @@ def run_config(
         "texts": texts,
         "settings": dict(settings),
     }
+
+
+def random_run(name: str, env_id: str, env_kwargs: Mapping[str, Any], *, texts: int) -> Run:
+    """Returns the run in which random tokens stand beside the learners of a problem.
+
+    Args:
+        name: what the run is about.
+        env_id: the environment.
+        env_kwargs: its arguments.
+        texts: about how many texts are written for the test prompts.
+    """
+    config = run_config(env_id, env_kwargs, learner="random", seed=0, texts=texts, settings={})
+    return Run(f"{name}-random", run_random, {**config, "policy": RANDOM}, weight=texts)
+
+
+def run_random(folder: RunFolder, config: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
+    """Scores what random tokens are worth for the test prompts."""
+    return scored_texts(write_texts("random", config), config)
 
 
 def run_learner(folder: RunFolder, config: Mapping[str, Any], tell: Tell) -> dict[str, Any]:

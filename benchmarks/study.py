@@ -50,6 +50,7 @@ class StudySettings:
 
     Attributes:
         learners: the arguments of each learner, which suit `model`, 64 rows and problems of three or four tokens.
+        others: the arguments of learners that only `--algorithms` brings in.
         shares: the share of a problem's tokens that a learner writes, where it is not 1: one that reads each token
             several times needs fewer, and more time for each.
         seeds: the training seeds.
@@ -64,7 +65,13 @@ class StudySettings:
             "reinforce": {"n_steps": 4, "learning_rate": [3e-3, 0.0]},
         }
     )
-    shares: dict[str, float] = field(default_factory=lambda: {"ppo": 0.75})
+    others: dict[str, dict[str, Any]] = field(
+        default_factory=lambda: {
+            "maskable_ppo": {"n_steps": 16, "batch_size": 256, "learning_rate": [4e-3, 0.0]},
+            "grpo": {"n_steps": 16, "n_minibatches": 4, "learning_rate": [3e-3, 0.0]},
+        }
+    )
+    shares: dict[str, float] = field(default_factory=lambda: {"ppo": 0.75, "maskable_ppo": 0.75})
     seeds: tuple[int, ...] = (0, 1, 2)
     rows: int = 64
     model: dict[str, Any] = field(default_factory=lambda: dict(ONE_LAYER))

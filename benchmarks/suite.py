@@ -23,7 +23,7 @@ class Suite(Protocol):
 
     Its `Settings` is a frozen dataclass of every number that one may want to change, all with defaults, among them
     `learners`, the arguments of each learner by name, and `seeds`, the training seeds: what `--algorithms` and
-    `--seeds` choose.
+    `--seeds` choose. It may have `others`, the arguments of learners that only `--algorithms` brings in.
     """
 
     Settings: Any
@@ -65,7 +65,7 @@ def chosen(settings: Any, *, algorithms: Sequence[str] = (), seeds: int | None =
 
     Args:
         settings: a suite's.
-        algorithms: the learners, instead of the suite's own; one for which the suite has no arguments gets none.
+        algorithms: the learners, instead of the suite's own; one for which the suite has no arguments gets its defaults.
         seeds: the number of training seeds, counted from 0.
 
     Raises:
@@ -76,7 +76,8 @@ def chosen(settings: Any, *, algorithms: Sequence[str] = (), seeds: int | None =
     for name in algorithms:
         check_learner(name)
     if algorithms:
-        settings = replace(settings, learners={name: settings.learners.get(name, {}) for name in algorithms})
+        known = {**getattr(settings, "others", {}), **settings.learners}
+        settings = replace(settings, learners={name: known.get(name, {}) for name in algorithms})
     if seeds is None:
         return settings
     if seeds < 1:

@@ -109,7 +109,10 @@ def quick(settings: Settings) -> Settings:
 
 def plan(settings: Settings) -> list[Run]:
     """Returns all runs, seed by seed, so that a broken-off suite has every problem; the longest of a seed first."""
-    runs: list[Run] = []
+    runs = [
+        problems.random_run(one.task, one.env_id, _env_kwargs(settings, one), texts=settings.texts)
+        for one in settings.diagnostics
+    ]
     for seed in settings.seeds:
         for one in sorted(settings.diagnostics, key=lambda one: -one.tokens):
             task = make_env(one.env_id, num_rows=1, difficulty=one.difficulty or settings.difficulty).simulator.task
@@ -124,17 +127,20 @@ def plan(settings: Settings) -> list[Run]:
     return runs
 
 
+def _env_kwargs(settings: Settings, one: Diagnostic, weight: float | None = None) -> dict[str, Any]:
+    weighed = {} if weight is None else {"weight": weight}
+    return {"difficulty": one.difficulty or settings.difficulty, **weighed, "reward": one.reward}
+
+
 def _run(settings: Settings, one: Diagnostic, learner: str, seed: int, weight: float | None) -> Run:
     arguments = dict(settings.learners[learner])
     if "n_steps" in arguments:
         arguments["n_steps"] = arguments["n_steps"] * 64 // one.rows
-    difficulty = one.difficulty or settings.difficulty
     share = 1.0 if one.predicted else settings.shares.get(learner, 1.0)  # a failure needs its time
     tokens = int(one.tokens * share)
-    env_kwargs = {"difficulty": difficulty, **({} if weight is None else {"weight": weight}), "reward": one.reward}
     config = problems.run_config(
         one.env_id,
-        env_kwargs,
+        _env_kwargs(settings, one, weight),
         learner=learner,
         seed=seed,
         texts=settings.texts,
@@ -153,7 +159,7 @@ def report(folder: Path, settings: Settings, console: Console) -> None:
             "title": f"Diagnostics whose optimum is known ({settings.difficulty})",
             "introduction": "Each problem asks one question of an algorithm. Fresh small transformers learn it with "
             "every learner; the score is 0 for random tokens and 1 for the optimum.",
-            "order": [title_of(name) for name in settings.learners],
+            "order": [problems.RANDOM, *(title_of(name) for name in settings.learners)],
             "questions": {one.env_id: one.question for one in settings.diagnostics},
             "predicted": {one.env_id: one.predicted for one in settings.diagnostics if one.predicted},
         },

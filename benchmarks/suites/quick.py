@@ -22,7 +22,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks.problems import report_scores
+from benchmarks.problems import RANDOM, random_run, report_scores
 from benchmarks.runner import Run
 from benchmarks.study import Problem, StudySettings
 
@@ -51,7 +51,8 @@ def quick(settings: Settings) -> Settings:
 
 def plan(settings: Settings) -> list[Run]:
     """Returns all runs, seed by seed, so that a broken-off suite has every problem; the longest of a seed first."""
-    return [
+    random = [random_run(one.task, one.env_id, one.arguments, texts=settings.texts) for one in settings.problems]
+    return random + [
         settings.run(
             one.task,
             one.env_id,
@@ -75,7 +76,7 @@ def report(folder: Path, settings: Settings, console: Console) -> None:
             "title": "A quick look at algorithms",
             "introduction": "Each problem asks one question of an algorithm. Fresh transformers of one layer learn it; "
             "the score is 0 for random tokens and 1 for the optimum.",
-            "order": settings.order,
+            "order": [RANDOM, *settings.order],
             "questions": {one.env_id: one.question for one in settings.problems},
             "predicted": {},
         },

@@ -162,7 +162,7 @@ def test_a_dry_run_shows_the_plan_and_runs_nothing(tmp_path: Path) -> None:
     ]
     told = CliRunner(env={"COLUMNS": "120"}).invoke(app, call)
     assert told.exit_code == 0, told.output
-    for text in ("Bandit-ppo-0", "Vocabulary-maskable_ppo-0", "2,048", "to do", "0 of 11 finished"):
+    for text in ("Bandit-ppo-0", "Vocabulary-maskable_ppo-0", "2,048", "to do", "Bandit-random", "0 of 15 finished"):
         assert text in told.output
     assert not (tmp_path / "out").exists()
 
