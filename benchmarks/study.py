@@ -68,7 +68,7 @@ class StudySettings:
     others: dict[str, dict[str, Any]] = field(
         default_factory=lambda: {
             "maskable_ppo": {"n_steps": 16, "batch_size": 256, "learning_rate": [4e-3, 0.0]},
-            "grpo": {"n_steps": 16, "n_minibatches": 4, "learning_rate": [3e-3, 0.0]},
+            "grpo": {"n_steps": 16, "n_minibatches": 4, "learning_rate": [2e-3, 0.0]},
         }
     )
     shares: dict[str, float] = field(default_factory=lambda: {"ppo": 0.75, "maskable_ppo": 0.75})

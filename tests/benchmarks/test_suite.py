@@ -148,6 +148,12 @@ def test_a_plan_that_is_stopped_reports_what_is_finished(tmp_path: Path, tiny: T
     assert tiny.reports == [["run-0"]]
 
 
+def test_settings_of_other_learners_come_with_their_names() -> None:
+    settings = load_suite("quick").Settings()
+    found = chosen(settings, algorithms=["grpo", "a2c", "ppo"]).learners
+    assert found == {"grpo": settings.others["grpo"], "a2c": {}, "ppo": settings.learners["ppo"]}
+
+
 def test_a_dry_run_shows_the_plan_and_runs_nothing(tmp_path: Path) -> None:
     call = [
         "benchmark",
