@@ -42,7 +42,7 @@ def run_config(
     env_id: str,
     env_kwargs: Mapping[str, Any],
     *,
-    learner: str,
+    learner: str | None,
     seed: int,
     texts: int,
     settings: Mapping[str, Any],
@@ -53,7 +53,7 @@ def run_config(
     Args:
         env_id: the environment.
         env_kwargs: its arguments while it is learnt, among them `reward`, what the learner is paid.
-        learner: the learner.
+        learner: the learner; None for random tokens.
         seed: the training seed.
         texts: about how many texts the trained policy writes for the test prompts.
         settings: `tokens` and `rows`, the `model` to begin with where it is not the default one, and the learner's
@@ -66,8 +66,7 @@ def run_config(
         "env_id": env_id,
         "env_kwargs": dict(env_kwargs),
         "fingerprint": task.fingerprint,
-        "policy": title_of(learner),
-        "learner": learner,
+        **({"policy": RANDOM} if learner is None else {"policy": title_of(learner), "learner": learner}),
         "seed": seed,
         "swept": {task.swept: known[task.swept]} if task.swept in known else {},
         "random_return": task.random_return,
@@ -87,8 +86,8 @@ def random_run(name: str, env_id: str, env_kwargs: Mapping[str, Any], *, texts: 
         env_kwargs: its arguments.
         texts: about how many texts are written for the test prompts.
     """
-    config = run_config(env_id, env_kwargs, learner="random", seed=0, texts=texts, settings={})
-    return Run(f"{name}-random", run_random, {**config, "policy": RANDOM}, weight=texts)
+    config = run_config(env_id, env_kwargs, learner=None, seed=0, texts=texts, settings={})
+    return Run(f"{name}-random", run_random, config, weight=texts)
 
 
 def run_random(folder: RunFolder, config: Mapping[str, Any], tell: Tell) -> dict[str, Any]:

@@ -65,7 +65,7 @@ def chosen(settings: Any, *, algorithms: Sequence[str] = (), seeds: int | None =
 
     Args:
         settings: a suite's.
-        algorithms: the learners, instead of the suite's own; one for which the suite has no arguments gets its defaults.
+        algorithms: the learners, instead of the suite's own; one that the suite has no arguments for gets none.
         seeds: the number of training seeds, counted from 0.
 
     Raises:
