@@ -75,7 +75,9 @@ PROBLEMS = (
             {"learning_rate": 3e-3, "batch_size": 32, "max_epochs": 12, "patience": 1}),
 )  # fmt: skip
 
-_AFTER_A_WARM_START = {"learning_rate": [3e-4, 0.0], "ent_coef": 0.0}
+_ON = {"learning_rate": [3e-4, 0.0], "ent_coef": 0.0}
+_PPO_ON = {**_ON, "n_steps": 80, "batch_size": 2560, "gae_lambda": 1.0, "vf_coef": 0.1}
+_HELD_ON = {**_ON, "n_steps": 48, "kl_coef": 0.005}
 
 
 @dataclass(frozen=True)
@@ -86,8 +88,9 @@ class Settings:
         learners: the further arguments of each.
         problems: the tasks.
         seeds: the training seeds.
+        shares: the share of a problem's tokens that a learner writes, where it is not 1: TRPO needs more time for each.
         rows: how many texts a learner writes at a time.
-        warm: those of learners that go on from a warm start, on top.
+        warm: those of learners that go on from a warm start, on top: whole texts at a time, small steps, no entropy.
         fresh: the learners that can't begin with the warm start, since their model is another.
         model: the transformer, as transformers' configuration.
         best_of: how many texts the best is chosen from, for the policies without training.
@@ -98,17 +101,22 @@ class Settings:
     learners: dict[str, dict[str, Any]] = field(default_factory=lambda: {name: {} for name in LEARNERS})
     problems: tuple[Problem, ...] = PROBLEMS
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
+    shares: dict[str, float] = field(default_factory=lambda: {"trpo": 0.3})
     rows: int = 64
     warm: dict[str, dict[str, Any]] = field(
         default_factory=lambda: {
-            "ppo": {**_AFTER_A_WARM_START, "n_steps": 80, "batch_size": 2560, "gae_lambda": 1.0, "vf_coef": 0.1},
-            "maskable_ppo": {
-                **_AFTER_A_WARM_START, "n_steps": 80, "batch_size": 2560, "gae_lambda": 1.0, "vf_coef": 0.1,
-            },
-            "reinforce": {
-                **_AFTER_A_WARM_START, "n_steps": 48, "baseline": "value", "normalize_advantage": True,
-                "kl_coef": 0.005,
-            },
+            "ppo": _PPO_ON,
+            "maskable_ppo": _PPO_ON,
+            "a2c": {"learning_rate": [3e-4, 0.0], "ent_coef": 0.0, "n_steps": 40},
+            "trpo": {"n_steps": 80, "batch_size": 2560, "learning_rate": 3e-4, "target_kl": 0.02},
+            "reinforce": {**_HELD_ON, "baseline": "value", "normalize_advantage": True},
+            "rloo": {**_HELD_ON, "normalize_advantage": True},
+            "grpo": _HELD_ON,
+            "self_training": {**_ON, "n_steps": 48},
+            "weighted_likelihood": {**_ON, "n_steps": 48},
+            "dpo": {"learning_rate": 1e-4},
+            "contrastive": {"learning_rate": 1e-4},
+            "cloning": {"learning_rate": 1e-4},
         }
     )  # fmt: skip
     fresh: tuple[str, ...] = ("ngram_ppo",)
@@ -131,7 +139,7 @@ def quick(settings: Settings) -> Settings:
         problems=tuple(few),
         seeds=settings.seeds[:2],
         rows=16,
-        warm={name: {**own, "n_steps": 16} for name, own in settings.warm.items()},
+        warm={name: {**own, "n_steps": 16} for name, own in settings.warm.items() if name in ("ppo", "reinforce")},
         model={**settings.model, "n_layer": 1, "n_embd": 32, "n_head": 2},
         best_of=(2,),
         texts=32,
@@ -225,6 +233,7 @@ def _warm_start(one: Problem, settings: Settings) -> dict[str, Any]:
 
 def _learner(one: Problem, shared: Mapping[str, Any], settings: Settings, learner: str, seed: int) -> Run:
     warm = one.warm_start is not None and learner not in settings.fresh
+    tokens = int(one.tokens * settings.shares.get(learner, 1.0))
     config = {
         **shared,
         "policy": title_of(learner),
@@ -232,7 +241,7 @@ def _learner(one: Problem, shared: Mapping[str, Any], settings: Settings, learne
         "seed": seed,
         "model": None if learner in settings.fresh else settings.model,
         "settings": {
-            "tokens": one.tokens,
+            "tokens": tokens,
             "rows": settings.rows,
             **settings.learners[learner],
             **(settings.warm.get(learner, {}) if warm else {}),
@@ -241,7 +250,7 @@ def _learner(one: Problem, shared: Mapping[str, Any], settings: Settings, learne
     if warm:
         config["warm_start"] = _warm_start(one, settings)["settings"]
     name = f"{one.task}/{run_name(learner, seed)}"
-    return Run(name, run_learner, config, weight=one.tokens, after=_after(config, one))
+    return Run(name, run_learner, config, weight=tokens, after=_after(config, one))
 
 
 def _after(config: Mapping[str, Any], one: Problem) -> tuple[str, ...]:
