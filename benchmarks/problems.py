@@ -27,6 +27,9 @@ from textgym.tasks.base import Task
 RANDOM = "Random"
 """How tables call what writes tokens at random, among those that are allowed."""
 
+RANDOM_TEXTS = 4096
+"""About how many texts it writes for the test prompts: they cost nothing."""
+
 
 @lru_cache(maxsize=256)
 def _task(env_id: str, env_kwargs: str) -> Task:
@@ -77,17 +80,16 @@ def run_config(
     }
 
 
-def random_run(name: str, env_id: str, env_kwargs: Mapping[str, Any], *, texts: int) -> Run:
+def random_run(name: str, env_id: str, env_kwargs: Mapping[str, Any]) -> Run:
     """Returns the run in which random tokens stand beside the learners of a problem.
 
     Args:
         name: what the run is about.
         env_id: the environment.
         env_kwargs: its arguments.
-        texts: about how many texts are written for the test prompts.
     """
-    config = run_config(env_id, env_kwargs, learner=None, seed=0, texts=texts, settings={})
-    return Run(f"{name}-random", run_random, config, weight=texts)
+    config = run_config(env_id, env_kwargs, learner=None, seed=0, texts=RANDOM_TEXTS, settings={})
+    return Run(f"{name}-random", run_random, config, weight=RANDOM_TEXTS)
 
 
 def run_random(folder: RunFolder, config: Mapping[str, Any], tell: Tell) -> dict[str, Any]:

@@ -188,11 +188,15 @@ class Report:
     extras: list[dict[str, Any]] = field(default_factory=list)
 
     @property
+    def learners(self) -> list[str]:
+        """The policies that learnt something here, in order."""
+        others = {self.baseline, "Random", *self.untrained}
+        return [policy for policy in self.policies if policy not in others]
+
+    @property
     def colours(self) -> dict[str, str]:
         """The colour of each policy: the learners' hues in order, and grey for what learns nothing."""
-        grey = {self.baseline, "Random", *self.untrained}
-        learners = [policy for policy in self.policies if policy not in grey]
-        hues = {policy: hue(number) for number, policy in enumerate(learners)}
+        hues = {policy: hue(number) for number, policy in enumerate(self.learners)}
         return {policy: hues.get(policy, "plain") for policy in self.policies}
 
     @property

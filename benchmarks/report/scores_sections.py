@@ -41,13 +41,12 @@ def summary_section(report: Report) -> Section | None:
 def aggregate_table(report: Report) -> Table:
     """Returns the interquartile mean and other aggregates of the scores, for each policy that covers all problems."""
     rows: list[list[Cell]] = []
-    fewest = 99
+    warning = ""
     for policy, scores in report.covering().items():
-        seeds = len(scores)
-        if seeds > 1 or policy != report.baseline:
-            fewest = min(fewest, seeds)
+        few = few_seeds(len(scores)) if policy in report.learners else ""
         found = aggregate(scores, generator=np.random.default_rng(0))
-        rows.append([policy, f"{seeds}{' (few)' if few_seeds(seeds) else ''}", *found.values()])
+        rows.append([policy, f"{len(scores)}{' (few)' if few else ''}", *found.values()])
+        warning = warning or few
     count = len(report.learnable)
     return Table(
         ["policy", "seeds", *AGGREGATES],
@@ -57,7 +56,7 @@ def aggregate_table(report: Report) -> Table:
         "median is that of the problems' means; the optimality gap is how far scores fall short of 1: less is better. "
         "Brackets: 95\N{NO-BREAK SPACE}% stratified bootstrap intervals (Agarwal et al. 2021).",
         keys=report.colours,
-        warning=few_seeds(fewest),
+        warning=warning,
     )
 
 
@@ -235,7 +234,7 @@ def scores_table(report: Report) -> Table:
         rows,
         title="Scores: 0 is random, 1 is optimal; 95 % bootstrap intervals over seeds",
         note="* paid feedback that misleads or conflicts: see below for what theory says." if starred else "",
-        warning=few_seeds(min((report.seeds[policy] for policy in policies if policy != report.baseline), default=99)),
+        warning=few_seeds(min((report.seeds[policy] for policy in policies if policy in report.learners), default=99)),
     )
 
 

@@ -70,7 +70,7 @@ def _sign(problem: Problem, policy: str, baseline: str) -> int:
 
 
 def _unmastered(report: Report) -> Iterator[str]:
-    for policy in report.policies:
+    for policy in report.learners:
         for problem in report.learnable:
             if policy in problem.scores and problem.interval(policy).estimate < MASTERED:
                 yield f"{policy} does not master {problem.name}: {problem.interval(policy)} of the way to the optimum"

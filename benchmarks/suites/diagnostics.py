@@ -109,10 +109,7 @@ def quick(settings: Settings) -> Settings:
 
 def plan(settings: Settings) -> list[Run]:
     """Returns all runs, seed by seed, so that a broken-off suite has every problem; the longest of a seed first."""
-    runs = [
-        problems.random_run(one.task, one.env_id, _env_kwargs(settings, one), texts=settings.texts)
-        for one in settings.diagnostics
-    ]
+    runs = [problems.random_run(one.task, one.env_id, _env_kwargs(settings, one)) for one in settings.diagnostics]
     for seed in settings.seeds:
         for one in sorted(settings.diagnostics, key=lambda one: -one.tokens):
             task = make_env(one.env_id, num_rows=1, difficulty=one.difficulty or settings.difficulty).simulator.task
@@ -160,6 +157,7 @@ def report(folder: Path, settings: Settings, console: Console) -> None:
             "introduction": "Each problem asks one question of an algorithm. Fresh small transformers learn it with "
             "every learner; the score is 0 for random tokens and 1 for the optimum.",
             "order": [problems.RANDOM, *(title_of(name) for name in settings.learners)],
+            "untrained": [problems.RANDOM],
             "questions": {one.env_id: one.question for one in settings.diagnostics},
             "predicted": {one.env_id: one.predicted for one in settings.diagnostics if one.predicted},
         },

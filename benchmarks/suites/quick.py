@@ -51,7 +51,7 @@ def quick(settings: Settings) -> Settings:
 
 def plan(settings: Settings) -> list[Run]:
     """Returns all runs, seed by seed, so that a broken-off suite has every problem; the longest of a seed first."""
-    random = [random_run(one.task, one.env_id, one.arguments, texts=settings.texts) for one in settings.problems]
+    random = [random_run(one.task, one.env_id, one.arguments) for one in settings.problems]
     return random + [
         settings.run(
             one.task,
@@ -77,6 +77,7 @@ def report(folder: Path, settings: Settings, console: Console) -> None:
             "introduction": "Each problem asks one question of an algorithm. Fresh transformers of one layer learn it; "
             "the score is 0 for random tokens and 1 for the optimum.",
             "order": [RANDOM, *settings.order],
+            "untrained": [RANDOM],
             "questions": {one.env_id: one.question for one in settings.problems},
             "predicted": {},
         },
