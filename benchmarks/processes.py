@@ -19,11 +19,19 @@ from benchmarks.results import LOG, RunFolder
 from benchmarks.runner import News, Run, Workers
 
 
+def cores() -> int:
+    """Returns with how many threads all runs together may compute: OMP_NUM_THREADS, or the cores given to us."""
+    said = os.environ.get("OMP_NUM_THREADS", "")
+    if said.isdigit() and int(said) > 0:
+        return int(said)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 class Processes(Workers):
     """Runs in processes of this machine.
 
     Args:
-        jobs: how many go on at a time; each computes with its share of the cores.
+        jobs: how many go on at a time; each computes with its share of `cores()` threads.
 
     Raises:
         ValueError: if there is none.
@@ -39,7 +47,7 @@ class Processes(Workers):
         return len(self.active) < self.jobs
 
     def start(self, run: Run, folder: Path, *, beside: int) -> None:
-        threads = max(1, (os.cpu_count() or 1) // min(self.jobs, beside))
+        threads = max(1, cores() // min(self.jobs, beside))
         self.active.append(RunProcess.start(run, folder, threads=threads))
 
     def news(self) -> list[News]:

@@ -17,7 +17,7 @@ from types import ModuleType
 import pytest
 from rich.console import Console
 
-from benchmarks.processes import Processes
+from benchmarks.processes import Processes, cores
 from benchmarks.results import RunFolder
 from benchmarks.runner import Run, ancestors, execute, runs_beside
 
@@ -129,6 +129,17 @@ def test_threads_depend_on_the_plan_alone(jobs: ModuleType, name: str, beside: i
         Run("alone", jobs.double),
     ]
     assert runs_beside(name, ancestors(runs)) == beside
+
+
+def test_runs_share_the_cores_that_we_are_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    assert cores() == 3
+    monkeypatch.setenv("OMP_NUM_THREADS", "")
+    monkeypatch.setattr("os.sched_getaffinity", lambda pid: {0, 2}, raising=False)
+    monkeypatch.setattr("os.cpu_count", lambda: 64)
+    assert cores() == 2
+    monkeypatch.delattr("os.sched_getaffinity")
+    assert cores() == 64
 
 
 def test_the_identity_of_a_run_is_that_of_its_function_and_configuration(tmp_path: Path, jobs: ModuleType) -> None:
