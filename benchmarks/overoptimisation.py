@@ -100,11 +100,17 @@ HEAD = ("method", "KL at the peak", "gold: start", "peak", "end", "proxy: start"
 MEASURES = {"proxy": ("Proxy", "what the reward model says"), "gold": ("Gold", "what the texts are worth")}
 
 
-def section_of(courses: Sequence[Course]) -> dict[str, Any]:
-    """Returns the section of a report, as `benchmarks.report.extra_sections` reads it."""
+def section_of(courses: Sequence[Course], *, problem: str, introduction: str = "") -> dict[str, Any]:
+    """Returns the section of a report, as `benchmarks.report.extra_sections` reads it.
+
+    Args:
+        courses: how each method moved.
+        problem: what was learnt, for the titles.
+        introduction: what the section says first.
+    """
     charts = [
         {
-            "title": title,
+            "title": f"{problem}: {title.lower()}",
             "caption": f"{what}, against the distance from the reference",
             "across": "d = \N{SQUARE ROOT}KL",
             "up": title.lower(),
@@ -113,12 +119,18 @@ def section_of(courses: Sequence[Course]) -> dict[str, Any]:
         for measure, (title, what) in MEASURES.items()
     ]
     note = (
-        f"{' '.join(verdicts(courses))} Means over test prompts and training seeds; the band spans the seeds. Across: "
-        "the square root of KL(policy || reference) in nats per text; of the best of n it is log n - (n - 1) / n. "
-        f"Fitted: the law of Gao, Schulman and Hilton 2023, where it explains over {EXPLAINED:.0%} of the variance."
+        f"{' '.join([introduction, *verdicts(courses)])} Means over test prompts and training seeds; the band spans "
+        "the seeds. Across: the square root of KL(policy || reference) in nats per text; of the best of n it is "
+        "log n - (n - 1) / n. Fitted: the law of Gao, Schulman and Hilton 2023, where it explains over "
+        f"{EXPLAINED:.0%} of the variance."
     )
     table = {"title": "Where gold turns", "head": list(HEAD), "rows": [list(row) for row in table_of(courses)]}
-    return {"title": "Against the distance from the reference", "note": note, "tables": [table], "charts": charts}
+    return {
+        "title": f"{problem}: against the distance from the reference",
+        "note": note.strip(),
+        "tables": [table],
+        "charts": charts,
+    }
 
 
 def _lines(course: Course, measure: str) -> Iterator[dict[str, Any]]:

@@ -239,18 +239,28 @@ def _samples(results: Mapping[str, Mapping[str, Any]]) -> list[Sample]:
     return list(samples.values())
 
 
+MOST_VALUES = 4
+"""How many values of a setting, over the runs of a policy, are named."""
+
+
 def _foot(configs: Sequence[Config], fingerprint: str | None = None) -> dict[str, dict[str, Any]]:
     """Groups what was run: the environments and the corpus, the settings of each policy, and the versions."""
     env_ids = sorted({str(config["env_id"]) for config in configs if "env_id" in config})
     foot: dict[str, dict[str, Any]] = {"Environment": {"id": ", ".join(env_ids)}}
     if fingerprint is not None:
         foot["Environment"]["corpus fingerprint"] = fingerprint
+    given: dict[str, dict[str, list[str]]] = {}
     for config in configs:
-        settings = config.get("settings", {})
-        foot.setdefault(
-            str(config.get("policy", "Settings")),
-            {name: value if isinstance(value, str) else json.dumps(value) for name, value in settings.items()},
-        )
+        own = given.setdefault(str(config.get("policy", "Settings")), {})
+        for name, value in config.get("settings", {}).items():
+            told = value if isinstance(value, str) else json.dumps(value)
+            if told not in own.setdefault(name, []):
+                own[name].append(told)
+    for policy, settings in given.items():
+        foot[policy] = {
+            name: " or ".join(values) if len(values) <= MOST_VALUES else f"{len(values)} values"
+            for name, values in settings.items()
+        }
     found: dict[str, set[str]] = {}
     for config in configs:
         for package, number in config.get("versions", {}).items():

@@ -7,8 +7,11 @@ from collections.abc import Sequence
 
 
 def nice_ticks(low: float, high: float, count: int = 5) -> list[float]:
-    """Returns about `count` round numbers (1, 2 or 5 times a power of ten apart) that enclose low <= high."""
-    span = max(high - low, 1e-9)
+    """Returns about `count` round numbers (1, 2 or 5 times a power of ten apart) that enclose low <= high.
+
+    Where these are the same, it is two numbers a little apart.
+    """
+    span = high - low if high - low > 1e-9 else 0.1 * max(abs(high), 1.0)
     power = 10.0 ** math.floor(math.log10(span / count))
     step = next(power * factor for factor in (1, 2, 5, 10) if span / (power * factor) <= count)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)

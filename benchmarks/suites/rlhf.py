@@ -16,6 +16,7 @@ from rich.console import Console
 
 from benchmarks.evaluation import make_env
 from benchmarks.learners import run_name, title_of
+from benchmarks.overoptimisation import BEST_OF_N as BEST
 from benchmarks.overoptimisation import gather_courses, section_of, told_of
 from benchmarks.report import PROFILE, write_report
 from benchmarks.results import RunFolder, write_json
@@ -30,31 +31,82 @@ from benchmarks.rlhf_runs import (
 )
 from benchmarks.runner import Run
 
-_PPO: dict[str, Any] = {"learning_rate": [3e-4, 0.0], "n_steps": 32, "batch_size": 512, "ent_coef": 0.0}
-_REINFORCE: dict[str, Any] = {
-    "learning_rate": 2e-3, "n_steps": 16, "baseline": "value", "normalize_advantage": False, "ent_coef": 0.0,
+_MODEL: dict[str, Any] = {
+    "model_type": "gpt2", "n_layer": 2, "n_head": 4, "resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0,
 }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One task on which all of it is done.
+
+    Attributes:
+        task: its name, as in the environment's id.
+        env_kwargs: the environment's further arguments.
+        model: the transformer, as transformers' configuration: of the reference, the policies and the reward model.
+        warm_start: the arguments of `agents.supervised.warm_start` that make the reference; None leaves it fresh.
+        schedule: how long and how fast the reward model learns.
+        tokens: how many tokens each learner writes.
+        learners: the arguments of each learner here, on top.
+    """
+
+    task: str
+    env_kwargs: dict[str, Any]
+    model: dict[str, Any]
+    warm_start: dict[str, Any] | None
+    schedule: dict[str, Any]
+    tokens: int
+    learners: dict[str, dict[str, Any]]
+
+    @property
+    def env_id(self) -> str:
+        return f"textgym/{self.task}-v0"
+
+
+PROBLEMS = (
+    Problem(
+        "Summarize",
+        {"difficulty": "easy"},
+        {**_MODEL, "n_embd": 128, "activation_function": "gelu_pytorch_tanh"},
+        {"learning_rate": 3e-3, "batch_size": 32, "max_epochs": 1, "patience": 1},
+        {"learning_rate": 3e-4, "patience": 3},
+        60_000,
+        {
+            "ppo": {"learning_rate": [5e-4, 0.0], "n_steps": 80, "batch_size": 2560, "n_epochs": 2,
+                    "gae_lambda": 1.0, "vf_coef": 0.1},
+            "reinforce": {"learning_rate": 3e-4, "n_steps": 48, "normalize_advantage": True},
+        },
+    ),
+    Problem(
+        "Hacking",
+        {"length": 12, "agreement": 6},
+        {**_MODEL, "n_embd": 64},
+        None,
+        {"learning_rate": 1e-3, "patience": 3},
+        40_000,
+        {
+            "ppo": {"learning_rate": [3e-4, 0.0], "n_steps": 32, "batch_size": 512},
+            "reinforce": {"learning_rate": 2e-3, "n_steps": 16},
+        },
+    ),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Settings:
     """What the suite does; every number that one may want to change.
 
-    By default people compare texts of letters and praise that a fresh transformer wrote. There is little praise in
-    these, which is welcome, so that the model can't learn that more of it does harm.
+    Summaries are those of a transformer that has read the references once: there is much to get wrong, and people's
+    answers on pairs of them teach a small model little. In texts of letters and praise, which a fresh transformer
+    writes, there is little praise, which is welcome, so that the model can't learn that more of it does harm.
 
     Attributes:
-        env_id: the environment.
-        env_kwargs: its further arguments.
-        model: the transformer, as transformers' configuration.
-        warm_start: the arguments of `agents.supervised.warm_start` that make the reference; None leaves it fresh.
+        problems: the tasks.
         annotator: who compares each text with the one before for the same prompt.
         pairs: how many pairs are compared.
         members: how many members the reward model has.
         objective: its losses.
-        schedule: how long and how fast it learns.
         rows: how many texts a learner writes at a time.
-        tokens: how many tokens each learner writes.
         points: how often it is measured on the way.
         seeds: the training seeds.
         learners: the arguments of each.
@@ -65,27 +117,22 @@ class Settings:
         sampled: how many test prompts that is done for.
     """
 
-    env_id: str = "textgym/Hacking-v0"
-    env_kwargs: dict[str, Any] = field(default_factory=lambda: {"length": 12, "agreement": 6})
-    model: dict[str, Any] = field(
-        default_factory=lambda: {
-            "model_type": "gpt2", "n_layer": 2, "n_embd": 64, "n_head": 4,
-            "resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0,
-        }
-    )  # fmt: skip
-    warm_start: dict[str, Any] | None = None
+    problems: tuple[Problem, ...] = PROBLEMS
     annotator: dict[str, Any] = field(
         default_factory=lambda: {"name": "preference", "metric": "gold", "teacher": "mistake", "beta": 20.0}
     )
     pairs: int = 500
     members: int = 3
     objective: dict[str, Any] = field(default_factory=lambda: {"flip_rate": None})
-    schedule: dict[str, Any] = field(default_factory=lambda: {"learning_rate": 1e-3, "patience": 3})
     rows: int = 64
-    tokens: int = 40_000
     points: int = 20
     seeds: tuple[int, ...] = (0, 1)
-    learners: dict[str, dict[str, Any]] = field(default_factory=lambda: {"ppo": _PPO, "reinforce": _REINFORCE})
+    learners: dict[str, dict[str, Any]] = field(
+        default_factory=lambda: {
+            "ppo": {"ent_coef": 0.0},
+            "reinforce": {"baseline": "value", "normalize_advantage": False, "ent_coef": 0.0},
+        }
+    )
     penalties: tuple[float, ...] = (0.0, 0.05)
     pessimism: float = 0.0
     episodes: int = 128
@@ -95,17 +142,26 @@ class Settings:
 
 def quick(settings: Settings) -> Settings:
     """Returns settings that go through every part in seconds, to see that it works; its numbers mean nothing."""
+    summarize, hacking = settings.problems
+    short = {"max_epochs": 2}
+    summarize = replace(summarize, env_kwargs={**summarize.env_kwargs, "size": 256})
     return replace(
         settings,
-        model={**settings.model, "n_layer": 1, "n_embd": 32},
+        problems=tuple(
+            replace(
+                one,
+                model={**one.model, "n_layer": 1, "n_embd": 32},
+                schedule={**one.schedule, **short},
+                tokens=2048,
+                learners={name: {**arguments, "n_steps": 16} for name, arguments in one.learners.items()},
+            )
+            for one in (summarize, hacking)
+        ),
         pairs=40,
         members=2,
-        schedule={**settings.schedule, "max_epochs": 2},
         rows=16,
-        tokens=2048,
         points=3,
         seeds=settings.seeds[:1],
-        learners={name: {**arguments, "n_steps": 16} for name, arguments in settings.learners.items()},
         episodes=16,
         samples=8,
         sampled=8,
@@ -113,53 +169,55 @@ def quick(settings: Settings) -> Settings:
 
 
 def plan(settings: Settings) -> list[Run]:
-    """Returns the reference, the reward model that learns from its texts, and those who learn from that."""
-    task = make_env(settings.env_id, num_rows=1, **settings.env_kwargs).simulator.task
-    shared = {"env_id": settings.env_id, "env_kwargs": settings.env_kwargs, "fingerprint": task.fingerprint, "seed": 0}
-    start = {"model": settings.model, "warm_start": settings.warm_start}
-    reference = {**shared, "policy": "Reference", "settings": start}
-    names = ("annotator", "pairs", "members", "objective", "schedule")
-    judged = {**shared, "policy": "Reward model", "settings": {**start, **_chosen(settings, names)}}
+    """Returns for each task the reference, the reward model that learns from its texts, and who learns from that."""
+    return [run for one in settings.problems for run in _plan(one, settings)]
+
+
+def _plan(one: Problem, settings: Settings) -> Iterator[Run]:
+    task = make_env(one.env_id, num_rows=1, **one.env_kwargs).simulator.task
+    shared = {"env_id": one.env_id, "env_kwargs": one.env_kwargs, "fingerprint": task.fingerprint, "seed": 0}
+    start = {"model": one.model, "warm_start": one.warm_start}
+    asked = _chosen(settings, ("annotator", "pairs", "members", "objective"))
+    judged = {**shared, "policy": "Reward model", "settings": {**start, **asked, "schedule": one.schedule}}
     proxied = {"reward_model": judged["settings"], "episodes": settings.episodes}
-    learning = [
-        Run(
-            run_name(name, seed),
-            run_learner,
-            {
+    sampling = _chosen(settings, ("samples", "sampled"))
+    reference, reward_model = f"{one.task}/{REFERENCE}", f"{one.task}/{REWARD_MODEL}"
+    yield Run(reference, run_reference, {**shared, "policy": "Reference", "settings": start}, weight=0.2)
+    yield Run(reward_model, run_reward_model, judged, weight=0.5, after=(reference,))
+    for seed in settings.seeds:
+        for name, title, learner, arguments in _methods(settings):
+            config = {
                 **shared,
                 **proxied,
                 "policy": title,
                 "seed": seed,
                 "learner": learner,
                 "pessimism": settings.pessimism,
-                "settings": {**_chosen(settings, ("tokens", "rows", "points")), **arguments},
-            },
-            after=(REWARD_MODEL,),
-        )
-        for seed in settings.seeds
-        for name, title, learner, arguments in _methods(settings)
-    ]
-    sampling = {**shared, **proxied, "policy": "Best of n", "settings": _chosen(settings, ("samples", "sampled"))}
-    return [
-        Run(REFERENCE, run_reference, reference, weight=0.2),
-        Run(REWARD_MODEL, run_reward_model, judged, weight=0.5, after=(REFERENCE,)),
-        *learning,
-        Run(BEST_OF_N, run_best_of_n, sampling, weight=0.5, after=(REWARD_MODEL,)),
-    ]
+                "settings": {
+                    "tokens": one.tokens,
+                    **_chosen(settings, ("rows", "points")),
+                    **arguments,
+                    **one.learners.get(learner, {}),
+                },
+            }
+            yield Run(f"{one.task}/{run_name(name, seed)}", run_learner, config, after=(reward_model,))
+    best = {**shared, **proxied, "policy": BEST, "settings": sampling}
+    yield Run(f"{one.task}/{BEST_OF_N}", run_best_of_n, best, weight=0.5, after=(reward_model,))
 
 
 def report(folder: Path, settings: Settings, console: Console) -> None:
     """Writes the report of what is finished, and prints its table."""
-    order = [title for _, title, _, _ in _methods(settings)] + ["Best of n"]
+    order = [title for _, title, _, _ in _methods(settings)] + [BEST]
     introduction = (
         f"People compared {settings.pairs} pairs of texts of a reference policy, and {settings.members} transformers "
         "learnt from their answers: the proxy. It was the only reward from there on."
     )
-    reward_model = RunFolder(folder / REWARD_MODEL)
-    if reward_model.finished:
-        introduction += f" {told_of(reward_model.result())}"
-    courses = gather_courses(folder, order)
-    sections = [section_of(courses)] if courses else []
+    sections = []
+    for one in settings.problems:
+        judge = RunFolder(folder / one.task / REWARD_MODEL)
+        courses = gather_courses(folder / one.task, order)
+        if judge.finished and courses:
+            sections.append(section_of(courses, problem=one.task, introduction=told_of(judge.result())))
     about = {"title": "Learning from a model of what people want", "introduction": introduction, "order": order}
     write_json(folder / PROFILE, {**about, "sections": sections})
     write_report(folder, console)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,13 @@ def test_curves_and_samples_are_gathered(runs: Path) -> None:
     assert sample.texts[0].voices[0].said["answer"] == "0.5"
     assert report.foot["PPO"] == {"learning_rate": "0.0003"}
     assert report.foot["Environment"]["corpus fingerprint"] == "f00d"
+
+
+@pytest.mark.parametrize(("rates", "told"), [((1e-4, 3e-4), "0.0001 or 0.0003"), (np.arange(5.0), "5 values")])
+def test_settings_that_differ_between_runs_are_all_told(tmp_path: Path, rates: Sequence[float], told: str) -> None:
+    for number, rate in enumerate(rates):
+        finished(tmp_path / str(number), "PPO", 0.5, seed=number, settings={"learning_rate": float(rate), "rows": 64})
+    assert gather(tmp_path).foot["PPO"] == {"learning_rate": told, "rows": "64"}
 
 
 def test_unfinished_runs_and_other_corpora(runs: Path, tmp_path: Path) -> None:

@@ -99,7 +99,10 @@ def test_the_table_and_the_verdict_name_the_turn(courses: list[Course]) -> None:
 
 
 def test_the_section_draws_proxy_and_gold(courses: list[Course]) -> None:
-    proxy, gold = section_of(courses)["charts"]
+    section = section_of(courses, problem="Hacking", introduction="First this.")
+    assert section["note"].startswith("First this. A & B: gold rises")
+    proxy, gold = section["charts"]
+    assert (proxy["title"], gold["title"]) == ("Hacking: proxy", "Hacking: gold")
     assert [line["name"] for line in proxy["lines"]] == ["A & B", "Best of n"]
     assert gold["lines"][0]["y"] == pytest.approx([0.2, 0.6, 0.4, 0.2])
     assert gold["lines"][0]["low"] == pytest.approx([0.2, 0.5, 0.4, 0.1])
@@ -117,17 +120,19 @@ def test_points_of_runs_are_gathered_by_method(tmp_path: Path) -> None:
 def test_what_a_run_depends_on_is_in_its_configuration() -> None:
     """Another annotator teaches another model, and whoever learns from it learns anew; the reference stays."""
     one, other = (plan(settings) for settings in (Settings(), Settings(pairs=400)))
-    changed = [a.config != b.config for a, b in zip(one, other, strict=True)]
-    assert changed == [False, *[True] * (len(one) - 1)]
+    for task in ("Summarize", "Hacking"):
+        changed = [a.config != b.config for a, b in zip(one, other, strict=True) if a.name.startswith(task)]
+        assert changed == [False, *[True] * 8]
 
 
 @pytest.mark.slow
 def test_the_quick_suite_ends_with_a_report(tmp_path: Path) -> None:
     told = CliRunner().invoke(app, ["benchmark", "rlhf", "--quick", "--out", str(tmp_path)])
     assert told.exit_code == 0, told.output
-    courses = gather_courses(tmp_path, [])
-    assert {course.name for course in courses} == {"PPO", "REINFORCE", "REINFORCE, KL 0.05", "Best of n"}
-    assert all(course.distance[0, 0] == 0 for course in courses)
+    for task in ("Summarize", "Hacking"):
+        courses = gather_courses(tmp_path / task, [])
+        assert {course.name for course in courses} == {"PPO", "REINFORCE", "REINFORCE, KL 0.05", "Best of n"}
+        assert all(course.distance[0, 0] == 0 for course in courses)
     page = (tmp_path / "report.html").read_text()
-    assert "Where gold turns" in page
+    assert "Summarize: against the distance from the reference" in page
     assert "of the time" in page

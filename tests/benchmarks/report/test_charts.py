@@ -33,6 +33,8 @@ def test_ticks_are_round_and_enclose(low: float, span: float) -> None:
 def test_ticks_by_hand() -> None:
     assert nice_ticks(0.0, 1.0) == [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
     assert nice_ticks(0.31, 0.58) == [0.3, 0.4, 0.5, 0.6]
+    assert nice_ticks(0.0, 0.0) == [0.0, 0.02]
+    assert nice_ticks(0.7, 0.7) == [0.7, 0.72]
     assert [thousands(tokens) for tokens in (0, 500, 50_000, 1.5e6)] == ["0", "500", "50k", "1.5M"]
     assert round_names(0.0, 100_000.0) == {0.0: "0", 50_000.0: "50k", 100_000.0: "100k"}
     assert list(round_names(0.45, 0.62).values()) == ["0.45", "0.50", "0.55", "0.60"]
