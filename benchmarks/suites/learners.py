@@ -77,7 +77,7 @@ PROBLEMS = (
 
 _ON = {"learning_rate": [3e-4, 0.0], "ent_coef": 0.0}
 _PPO_ON = {**_ON, "n_steps": 80, "batch_size": 2560, "gae_lambda": 1.0, "vf_coef": 0.1}
-_HELD_ON = {**_ON, "n_steps": 48, "kl_coef": 0.005}
+_GROUPS_ON = {**_ON, "learning_rate": [1e-3, 0.0], "n_steps": 48, "kl_coef": 0.005}
 
 
 @dataclass(frozen=True)
@@ -107,11 +107,14 @@ class Settings:
         default_factory=lambda: {
             "ppo": _PPO_ON,
             "maskable_ppo": _PPO_ON,
-            "a2c": {"learning_rate": [3e-4, 0.0], "ent_coef": 0.0, "n_steps": 40},
+            "a2c": {"learning_rate": [1e-3, 0.0], "ent_coef": 0.0, "n_steps": 40},
             "trpo": {"n_steps": 80, "batch_size": 2560, "learning_rate": 3e-4, "target_kl": 0.02},
-            "reinforce": {**_HELD_ON, "baseline": "value", "normalize_advantage": True},
-            "rloo": {**_HELD_ON, "normalize_advantage": True},
-            "grpo": _HELD_ON,
+            "reinforce": {
+                **_GROUPS_ON, "learning_rate": [5e-4, 0.0], "baseline": "leave_one_out", "group_size": 4,
+                "normalize_advantage": True,
+            },
+            "rloo": {**_GROUPS_ON, "normalize_advantage": True},
+            "grpo": _GROUPS_ON,
             "self_training": {**_ON, "n_steps": 48},
             "weighted_likelihood": {**_ON, "n_steps": 48},
             "dpo": {"learning_rate": 1e-4},
