@@ -101,14 +101,14 @@ class Settings:
     learners: dict[str, dict[str, Any]] = field(default_factory=lambda: {name: {} for name in LEARNERS})
     problems: tuple[Problem, ...] = PROBLEMS
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
-    shares: dict[str, float] = field(default_factory=lambda: {"trpo": 0.3})
+    shares: dict[str, float] = field(default_factory=lambda: {"trpo": 0.2})
     rows: int = 64
     warm: dict[str, dict[str, Any]] = field(
         default_factory=lambda: {
             "ppo": _PPO_ON,
             "maskable_ppo": _PPO_ON,
             "a2c": {"learning_rate": [1e-3, 0.0], "ent_coef": 0.0, "n_steps": 40},
-            "trpo": {"n_steps": 80, "batch_size": 2560, "learning_rate": 3e-4, "target_kl": 0.02},
+            "trpo": {"n_steps": 40, "batch_size": 2560, "learning_rate": 3e-4, "target_kl": 0.02},
             "reinforce": {
                 **_GROUPS_ON, "learning_rate": [5e-4, 0.0], "baseline": "leave_one_out", "group_size": 4,
                 "normalize_advantage": True,
