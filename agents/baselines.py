@@ -97,6 +97,25 @@ class MovingAverage:
         self.averages, self.updates = np.pad(self.averages, (0, missing)), np.pad(self.updates, (0, missing))
         return self.averages[:length].copy()
 
+    def baselines(self, targets: FloatArray, weights: FloatArray | BoolArray) -> FloatArray:
+        """Returns what the tokens of new texts are compared with: the mean of the others' and of the average, (N, T).
+
+        The average counts as 1 / rate texts. A text's own target is left out, since a baseline must not depend on its
+        actions. The other texts keep up with a policy that changes at once: the average alone would still expect full
+        returns of one that begins to fail, and push down all it does, until nothing of it is left.
+
+        Args:
+            targets: (N, T) what the tokens of the new texts were worth.
+            weights: (N, T) how much each counts; 0 leaves out.
+        """
+        average = self.get(targets.shape[1])
+        prior = np.where(self.updates[: targets.shape[1]] > 0, 1 / self.rate, 0.0)
+        count = np.asarray(weights, np.float64)
+        sums = (targets * count).sum(axis=0) - targets * count
+        counts = count.sum(axis=0) - count + prior
+        means: FloatArray = (sums + prior * average) / np.where(counts > 0, counts, 1.0)
+        return means
+
     def update(self, targets: FloatArray, weights: FloatArray | BoolArray) -> None:
         """Takes in the targets of new texts, (N, T), of which the longest has T tokens, weighing each; 0 leaves out."""
         length = targets.shape[1]

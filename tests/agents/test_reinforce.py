@@ -80,6 +80,23 @@ def test_a_moving_average_starts_as_a_mean_and_forgets_at_its_rate():
     np.testing.assert_allclose(average.get(4), [0.6 * 4 + 0.4 * 9, 3.5, 0, 0])
 
 
+def test_a_text_is_compared_with_the_average_and_the_other_texts_of_its_update():
+    average = MovingAverage(rate=0.5)
+    targets, used = np.array([[3.0, 1.0], [4.0, 0.0], [8.0, 0.0]]), np.array([[1, 1], [1, 0], [1, 0]])
+    np.testing.assert_allclose(average.baselines(targets, used), [[6, 0], [5.5, 1], [3.5, 1]])  # nothing is known yet
+    average.update(np.array([[2.0, 4.0]]), np.array([[True, True]]))
+    expected = [[(4 + 12) / 4, 4], [(4 + 11) / 4, 3], [(4 + 7) / 4, 3]]  # it counts as two texts
+    np.testing.assert_allclose(average.baselines(targets, used), expected)
+    others = targets + np.array([[100.0], [0.0], [0.0]])
+    np.testing.assert_allclose(average.baselines(others, used)[0], expected[0])  # whatever its own target is
+
+
+def test_a_policy_that_fails_all_at_once_is_not_pushed_down_for_long():
+    average = MovingAverage(rate=0.1)
+    average.update(np.ones((1, 1)), np.ones((1, 1)))
+    assert average.baselines(np.zeros((91, 1)), np.ones((91, 1))) == pytest.approx(0.1)
+
+
 @pytest.mark.parametrize("group_size", [1, 3])
 def test_texts_do_not_depend_on_where_rollouts_end(group_size):
     env = make_vec_env("textgym/Copy-v0", n_envs=4, seed=1, env_kwargs={**COPY, "group_size": group_size})
