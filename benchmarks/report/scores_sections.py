@@ -45,7 +45,8 @@ def aggregate_table(report: Report) -> Table:
     for policy, scores in report.covering().items():
         few = few_seeds(len(scores)) if policy in report.learners else ""
         found = aggregate(scores, generator=np.random.default_rng(0))
-        rows.append([policy, f"{len(scores)}{' (few)' if few else ''}", *found.values()])
+        estimates = (_estimate(one, len(scores)) for one in found.values())
+        rows.append([policy, f"{len(scores)}{' (few)' if few else ''}", *estimates])
         warning = warning or few
     count = len(report.learnable)
     return Table(
@@ -215,7 +216,10 @@ def scores_table(report: Report) -> Table:
     for problem in problems:
         known = (problem.optimal_return, problem.random_return)
         optimal, random = ("" if value is None else value for value in known)
-        intervals = [problem.interval(policy) if policy in problem.scores else None for policy in policies]
+        intervals = [
+            _estimate(problem.interval(policy), len(problem.scores[policy])) if policy in problem.scores else None
+            for policy in policies
+        ]
         name = f"{problem.name}{' *' if problem.predicted else ''}"
         shown = f"{optimal:.3f}" if isinstance(optimal, float | int) else ""
         rows.append(
@@ -224,7 +228,7 @@ def scores_table(report: Report) -> Table:
     starred = any(problem.predicted for problem in problems)
     if len(report.learnable) > 1:
         overall = {
-            policy: aggregate(scores, generator=np.random.default_rng(0))["interquartile mean"]
+            policy: _estimate(aggregate(scores, generator=np.random.default_rng(0))["interquartile mean"], len(scores))
             for policy, scores in report.covering().items()
         }
         label = "interquartile mean, without *" if starred else "interquartile mean"
@@ -236,6 +240,11 @@ def scores_table(report: Report) -> Table:
         note="* paid feedback that misleads or conflicts: see below for what theory says." if starred else "",
         warning=few_seeds(min((report.seeds[policy] for policy in policies if policy in report.learners), default=99)),
     )
+
+
+def _estimate(found: Interval, seeds: int) -> Cell:
+    """Returns an estimate with its interval over seeds; of a single run there is none."""
+    return found if seeds > 1 else f"{found.estimate:.3f}"
 
 
 def pace_section(report: Report) -> Section | None:
