@@ -92,9 +92,7 @@ class REINFORCE(TextAlgorithm):
     Args:
         policy: `TransformerPolicy` or its name.
         env: a text environment, or several as a vector environment of Stable-Baselines3.
-        learning_rate: of the policy's optimizer; a number or a function of the progress that remains, 1 to 0. A long
-            run should let it fall to 0, as `textgym train` does: Adam's steps stay as long when hardly anything is left
-            to learn, and may then undo what was learnt.
+        learning_rate: of the policy's optimizer; a number or a function of the progress that remains, 1 to 0.
         n_steps: tokens that each row writes before an update.
         gamma: the discount of Q.
         alpha: the weight of f_t; a number or a schedule, as `learning_rate`.

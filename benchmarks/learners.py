@@ -30,8 +30,7 @@ _PPO = {
     "gamma": 1.0, "n_steps": 32, "batch_size": 512, "n_epochs": 4, "learning_rate": [1e-3, 0.0],
     "ent_coef": [0.02, 0.0],
 }  # fmt: skip
-_REINFORCE = {"learning_rate": [1e-3, 0.0]}
-_GROUPS = {**_REINFORCE, "group_size": 4, "n_steps": 24, "credit": "text"}
+_GROUPS = {"group_size": 4, "n_steps": 24, "credit": "text"}
 _ROUNDS = {"group_size": 4, "texts_per_round": 256, "passes": 2.0, "validation_share": 0.0}
 DEFAULTS: dict[str, dict[str, Any]] = {
     "ppo": _PPO,
@@ -44,7 +43,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "gamma": 1.0, "gae_lambda": 1.0, "n_steps": 8, "batch_size": 512, "learning_rate": 1e-3, "target_kl": 0.1,
         "cg_max_steps": 4, "n_critic_updates": 2, "policy_kwargs": {"attn_implementation": "eager"},
     },
-    "reinforce": _REINFORCE,
+    "reinforce": {},
     "rloo": {**_GROUPS, "baseline": "leave_one_out", "n_minibatches": 4},
     "grpo": {
         **_GROUPS, "baseline": "group_normalised", "normalize_length": "text", "n_epochs": 2, "n_minibatches": 2,
