@@ -64,7 +64,7 @@ LETTERS = {
 }  # fmt: skip
 
 
-WIDE = 7.4
+WIDE = 8.0
 """About how wide a letter of a bold label is, in SVG units, in a wide font."""
 
 
