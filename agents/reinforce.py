@@ -100,11 +100,10 @@ class REINFORCE(TextAlgorithm):
         credit: what Q_t is: `"to_go"`, sum_{s >= t} gamma^(s - t) r_s; `"text"`, the return R(tau) of the whole text
             for each of its tokens. Both have the same mean gradient at gamma 1; what was paid before a token is only
             noise to it.
-        baseline: `"none"`; `"moving_average"`, over updates, for each token number, and the
-            update's other texts; `"value"`, the policy's value head,
-            which learns Q_t + alpha f_t; `"leave_one_out"`, the mean of the other texts on the same prompt;
-            `"group_normalised"`, the mean of all texts on the same prompt, with advantages divided by their deviation,
-            which is biased in two ways: see `agents.baselines`.
+        baseline: `"none"`; `"moving_average"`, over updates, for each token number, and the update's other texts;
+            `"value"`, the policy's value head, which learns Q_t + alpha f_t; `"leave_one_out"`, the mean of the other
+            texts on the same prompt; `"group_normalised"`, the mean of all texts on the same prompt, with advantages
+            divided by their deviation, which is biased in two ways: see `agents.baselines`.
         group_size: how many texts share a prompt, for the last two; the environment's must be the same.
         average_rate: the weight of the newest texts in the moving average, in (0, 1]; beside an update's other texts
             it counts as 1 / average_rate texts.
@@ -370,8 +369,9 @@ class REINFORCE(TextAlgorithm):
         targets += FloatSchedule(self.alpha)(self._current_progress_remaining) * feedback
         used, scale = texts.mask & texts.observed[:, None], np.ones(1)
         if self.baseline == "moving_average":
-            baselines = self.moving_average.baselines(targets, used * weights)
-            self.moving_average.update(targets, used * weights)
+            counted = used * weights
+            baselines = self.moving_average.baselines(targets, counted)
+            self.moving_average.update(targets, counted)
         elif self.group_size > 1:
             groups = by_group(targets, texts.mask, self.group_size)
             observed = texts.observed.reshape(-1, self.group_size)

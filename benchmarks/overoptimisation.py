@@ -100,7 +100,7 @@ HEAD = ("method", "KL at the peak", "gold: start", "peak", "end", "proxy: start"
 MEASURES = {"proxy": ("Proxy", "what the reward model says"), "gold": ("Gold", "what the texts are worth")}
 
 
-def section_of(courses: Sequence[Course], *, problem: str, introduction: str = "") -> dict[str, Any]:
+def section_of(courses: Sequence[Course], *, problem: str, introduction: str) -> dict[str, Any]:
     """Returns the section of a report, as `benchmarks.report.extra_sections` reads it.
 
     Args:
@@ -127,7 +127,7 @@ def section_of(courses: Sequence[Course], *, problem: str, introduction: str = "
     table = {"title": "Where gold turns", "head": list(HEAD), "rows": [list(row) for row in table_of(courses)]}
     return {
         "title": f"{problem}: against the distance from the reference",
-        "note": note.strip(),
+        "note": note,
         "tables": [table],
         "charts": charts,
     }

@@ -22,6 +22,8 @@ ONE_LAYER = {**DEFAULT_CONFIG, "n_layer": 1, "activation_function": "gelu_pytorc
 TINY = {**ONE_LAYER, "n_embd": 16, "n_head": 2}
 """A model to see that everything works."""
 
+_PPO = {"n_steps": 16, "batch_size": 256, "learning_rate": [4e-3, 0.0]}
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -61,13 +63,13 @@ class StudySettings:
 
     learners: dict[str, dict[str, Any]] = field(
         default_factory=lambda: {
-            "ppo": {"n_steps": 16, "batch_size": 256, "learning_rate": [4e-3, 0.0]},
+            "ppo": _PPO,
             "reinforce": {"n_steps": 4, "learning_rate": [3e-3, 0.0]},
         }
     )
     others: dict[str, dict[str, Any]] = field(
         default_factory=lambda: {
-            "maskable_ppo": {"n_steps": 16, "batch_size": 256, "learning_rate": [4e-3, 0.0]},
+            "maskable_ppo": _PPO,
             "grpo": {"n_steps": 16, "n_minibatches": 4, "learning_rate": [2e-3, 0.0]},
         }
     )

@@ -36,7 +36,7 @@ def warm_start(
         env_kwargs = pairs(argument)
         task = make_env(known(env_id), num_rows=1, **env_kwargs).simulator.task
         torch.manual_seed(seed)
-        policy = make_policy(env_id, model_in(model) if model else None, **env_kwargs)
+        policy = make_policy(env_id, _model_in(model) if model else None, **env_kwargs)
         fit: dict[str, Any] = {
             "learning_rate": 3e-3,
             "batch_size": 32,
@@ -106,7 +106,7 @@ def train(
                 env_id=env_id,
                 tokens=tokens,
                 seed=seed,
-                model=model_in(model) if model else None,
+                model=_model_in(model) if model else None,
                 rows=rows,
                 settings=own,
                 env_kwargs=env_kwargs,
@@ -198,10 +198,10 @@ def _policy(name: str, env_id: str, **env_kwargs: Any) -> Any:
         return name
     from benchmarks.learners import saved_policy
 
-    return saved_policy(env_id, model_in(Path(name)), **env_kwargs)
+    return saved_policy(env_id, _model_in(Path(name)), **env_kwargs)
 
 
-def model_in(folder: Path) -> Path:
+def _model_in(folder: Path) -> Path:
     """Returns where the model of a run's folder is, or of a model's own."""
     from benchmarks.learners import MODEL
 

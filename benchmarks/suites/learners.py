@@ -23,6 +23,7 @@ from benchmarks.efficiency import tokens_needed
 from benchmarks.evaluation import Evaluation, evaluate, make_env
 from benchmarks.learners import LEARNERS, MODEL, make_policy, run_name, title_of
 from benchmarks.policies import Policy
+from benchmarks.problems import RANDOM
 from benchmarks.report import PROFILE, write_report
 from benchmarks.results import RunFolder, write_json
 from benchmarks.runner import Run, Tell
@@ -30,7 +31,7 @@ from benchmarks.samples import score_samples
 from benchmarks.suites import docstring
 from benchmarks.training import train_run, trained_policy
 
-RANDOM, WARM_START = "Random", "Warm start"
+WARM_START = "Warm start"
 
 
 @dataclass(frozen=True)

@@ -130,7 +130,7 @@ class Settings:
     learners: dict[str, dict[str, Any]] = field(
         default_factory=lambda: {
             "ppo": {"ent_coef": 0.0},
-            "reinforce": {"baseline": "value", "normalize_advantage": False, "ent_coef": 0.0},
+            "reinforce": {"baseline": "value", "ent_coef": 0.0},
         }
     )
     penalties: tuple[float, ...] = (0.0, 0.05)
@@ -143,7 +143,6 @@ class Settings:
 def quick(settings: Settings) -> Settings:
     """Returns settings that go through every part in seconds, to see that it works; its numbers mean nothing."""
     summarize, hacking = settings.problems
-    short = {"max_epochs": 2}
     summarize = replace(summarize, env_kwargs={**summarize.env_kwargs, "size": 256})
     return replace(
         settings,
@@ -151,7 +150,7 @@ def quick(settings: Settings) -> Settings:
             replace(
                 one,
                 model={**one.model, "n_layer": 1, "n_embd": 32},
-                schedule={**one.schedule, **short},
+                schedule={**one.schedule, "max_epochs": 2},
                 tokens=2048,
                 learners={name: {**arguments, "n_steps": 16} for name, arguments in one.learners.items()},
             )

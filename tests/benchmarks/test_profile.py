@@ -124,18 +124,7 @@ def test_the_table_and_the_command() -> None:
     assert "textgym/Copy-v0, 4 rows" in told
     assert "metric token_match" in told
     feedback = '["rouge_l", {"name": "rating", "metric": "rouge_l"}]'
-    call = [
-        "profile",
-        "textgym/Copy-v0",
-        "--argument",
-        "length=3",
-        "--rows",
-        "4",
-        "--steps",
-        "4",
-        "--feedback",
-        feedback,
-    ]
+    call = ["profile", "textgym/Copy-v0", "--argument=length=3", "--rows=4", "--steps=4", "--feedback", feedback]
     result = CliRunner().invoke(app, call)
     assert result.exit_code == 0, result.output
     for part in ("simulator", "annotator rating:rouge_l", "µs/step", "100.0%"):

@@ -133,6 +133,7 @@ def test_the_quick_suite_ends_with_a_report(tmp_path: Path) -> None:
         courses = gather_courses(tmp_path / task, [])
         assert {course.name for course in courses} == {"PPO", "REINFORCE", "REINFORCE, KL 0.05", "Best of n"}
         assert all(course.distance[0, 0] == 0 for course in courses)
+    assert told.output.count("Where gold turns") == 2
     page = (tmp_path / "report.html").read_text()
     assert "Summarize: against the distance from the reference" in page
     assert "of the time" in page

@@ -155,17 +155,7 @@ def test_settings_of_other_learners_come_with_their_names() -> None:
 
 
 def test_a_dry_run_shows_the_plan_and_runs_nothing(tmp_path: Path) -> None:
-    call = [
-        "benchmark",
-        "diagnostics",
-        "--quick",
-        "--resume",
-        "--dry-run",
-        "--seeds",
-        "1",
-        "--out",
-        str(tmp_path / "out"),
-    ]
+    call = ["benchmark", "diagnostics", "--quick", "--resume", "--dry-run", "--seeds=1", f"--out={tmp_path / 'out'}"]
     told = CliRunner(env={"COLUMNS": "120"}).invoke(app, call)
     assert told.exit_code == 0, told.output
     for text in ("Bandit-ppo-0", "Vocabulary-maskable_ppo-0", "2,048", "to do", "Bandit-random", "0 of 15 finished"):
