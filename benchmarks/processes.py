@@ -14,9 +14,25 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any
 
 from benchmarks.results import LOG, RunFolder
 from benchmarks.runner import News, Run, Workers
+
+START_METHOD = "forkserver" if sys.platform == "linux" else "spawn"
+"""How processes are started: elsewhere, forks of a process that has such libraries in it are not safe."""
+
+PRELOADED = (
+    "stable_baselines3",
+    "sb3_contrib",
+    "transformers.models.auto.modeling_auto",
+    "transformers.models.gpt2.modeling_gpt2",
+)
+"""What most runs import and takes seconds: a server imports it once, and runs are forks of it.
+
+Nothing of ours, and nothing that starts threads or CUDA: the server looks first in the folder it is started in, where
+there may be other packages with the names of ours.
+"""
 
 
 def cores() -> int:
@@ -83,7 +99,9 @@ class RunProcess:
     @classmethod
     def start(cls, run: Run, folder: Path, *, threads: int) -> RunProcess:
         """Starts a run of a plan's folder with a number of threads to compute with."""
-        context = multiprocessing.get_context("spawn")
+        context: Any = multiprocessing.get_context(START_METHOD)
+        if START_METHOD == "forkserver":
+            context.set_forkserver_preload(list(PRELOADED))
         receiver, sender = context.Pipe(duplex=False)
         process = context.Process(target=_work, args=(run, folder / run.name, threads, sender), daemon=True)
         process.start()

@@ -64,7 +64,7 @@ class StudySettings:
     learners: dict[str, dict[str, Any]] = field(
         default_factory=lambda: {
             "ppo": _PPO,
-            "reinforce": {"n_steps": 4, "learning_rate": [3e-3, 0.0]},
+            "reinforce": {"n_steps": 4, "learning_rate": 2e-3},
         }
     )
     others: dict[str, dict[str, Any]] = field(

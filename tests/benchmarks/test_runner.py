@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import os
 import signal
 import subprocess
@@ -17,7 +18,7 @@ from types import ModuleType
 import pytest
 from rich.console import Console
 
-from benchmarks.processes import Processes, cores
+from benchmarks.processes import PRELOADED, Processes, cores
 from benchmarks.results import RunFolder
 from benchmarks.runner import Run, ancestors, execute, runs_beside
 
@@ -37,6 +38,12 @@ def double(folder, config, tell):
 def add(folder, config, tell):
     names = config["names"]
     return {"sum": sum(RunFolder(folder.path.parent / name).result()["doubled"] for name in names)}
+
+def begin(folder, config, tell):
+    import sys
+    preloaded = "torch" in sys.modules
+    import torch
+    return {"preloaded": preloaded, "threads": torch.get_num_threads(), "process": os.getpid()}
 
 def fail(folder, config, tell):
     raise RuntimeError("no such luck [bold]")
@@ -141,6 +148,38 @@ def test_runs_share_the_cores_that_we_are_given(monkeypatch: pytest.MonkeyPatch)
     assert cores() == 2
     monkeypatch.delattr("os.sched_getaffinity")
     assert cores() == 64
+
+
+CALLS_OF_CUDA = """
+import json, sys, threading
+import torch
+calls = []
+for name in ("is_available", "device_count", "_lazy_init", "init", "current_device", "get_device_properties"):
+    def told(*args, _name=name, _original=getattr(torch.cuda, name), **kwargs):
+        calls.append(_name)
+        return _original(*args, **kwargs)
+    setattr(torch.cuda, name, told)
+for name in sys.argv[1:]:
+    __import__(name)
+torch.cuda.is_available()
+print(json.dumps([calls, threading.active_count(), [name for name in sys.modules if name.startswith("textgym")]]))
+"""
+
+
+def test_what_is_preloaded_can_be_forked(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", CALLS_OF_CUDA, *PRELOADED]
+    told = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path).stdout
+    assert json.loads(told) == [["is_available"], 1, []]  # the call of the test itself: calls are seen
+
+
+def test_runs_begin_with_the_libraries_and_with_their_own_threads(tmp_path: Path, jobs: ModuleType) -> None:
+    runs = [Run(name, jobs.begin, {"name": name}) for name in ("a", "b")]
+    assert execute(runs, tmp_path, workers=Processes(1), console=Console(file=StringIO()), title="test") == {}
+    found = [RunFolder(tmp_path / run.name).result() for run in runs]
+    assert [one["threads"] for one in found] == [cores()] * 2
+    if sys.platform == "linux":
+        assert all(one["preloaded"] for one in found)
+        assert found[0]["process"] != found[1]["process"]
 
 
 def test_the_identity_of_a_run_is_that_of_its_function_and_configuration(tmp_path: Path, jobs: ModuleType) -> None:
