@@ -1,11 +1,11 @@
-"""One thread for each test process: the models are tiny, and the tests run side by side. Extras may be missing."""
+"""What all tests share: one thread for each test process, and a registry that no test changes for the others."""
 
 import os
 from importlib.util import find_spec
 
 import pytest
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # the models are tiny, and the tests run side by side
 
 NEEDED = {"textgym/ReasoningGym-v0": "reasoning_gym"}
 """What environments need that an extra installs; a law about one of them is skipped where it is missing."""
@@ -17,3 +17,18 @@ def pytest_collection_modifyitems(items):
         parameters = item.callspec.params if hasattr(item, "callspec") else {}
         if package := missing.get(parameters.get("env_id")):
             item.add_marker(pytest.mark.skip(reason=f"needs {package}, of an extra"))
+
+
+@pytest.fixture(autouse=True)
+def registered_for_one_test():
+    """Takes out again what a test registers."""
+    import gymnasium
+
+    from textgym import registration
+
+    registries = [gymnasium.registry, *(registration._known(kind) for kind in registration.COMPONENTS)]
+    before = [dict(registry) for registry in registries]
+    yield
+    for registry, known in zip(registries, before, strict=True):
+        registry.clear()
+        registry.update(known)

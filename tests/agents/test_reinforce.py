@@ -13,7 +13,6 @@ import textgym
 from agents.baselines import MovingAverage, by_group, leave_one_out, mean_and_deviation, returns_to_go
 from agents.reinforce import REINFORCE
 from agents.text_buffer import TextBuffer
-from textgym import registration
 from textgym.metrics.base import Metric
 from textgym.noise.base import Noise
 from textgym.tasks.base import SPLITS, PromptSet, Task
@@ -368,8 +367,8 @@ def test_texts_about_which_nothing_was_observed_teach_nothing():
     assert advantages[texts.observed].any()
 
 
-def test_the_value_head_is_not_shown_texts_about_which_nothing_was_observed(monkeypatch):
-    monkeypatch.setitem(registration._known("noise"), "lose_all", LoseAll)  # for this test only: others ask for all
+def test_the_value_head_is_not_shown_texts_about_which_nothing_was_observed():
+    textgym.register_component("noise", "lose_all", LoseAll)
     arguments = {**COPY, "noise": ["lose_all"], "feedback": ["exact_match"]}
     model = make_model(rows=8, n_steps=6, env_arguments=arguments, baseline="value", ent_coef=0.0)
     with torch.no_grad():
