@@ -49,9 +49,10 @@ class Settings(StudySettings):
         group_size: how many texts in a row answer one prompt, for those who compare them; the same for all kinds.
         annotators: the kinds, each with its arguments.
         amount: what each row may spend, in ratings.
-        tokens: how many tokens a learner writes at most.
+        tokens: how many tokens a learner writes at most; the same for all learners, or some could not spend it all.
     """
 
+    shares: dict[str, float] = field(default_factory=dict)
     env_id: str = "textgym/Noise-v0"
     env_kwargs: dict[str, Any] = field(default_factory=lambda: {"length": 3, "letters": 4, "noise": []})
     group_size: int = 4
