@@ -20,4 +20,7 @@ Import from the modules, each of which holds one idea:
 - `agents.checkpoint`: `Checkpoints`, from which a killed run goes on exactly
 - `agents.rounds`: `learn_in_rounds`, from a policy's own texts, again and again
 - `agents.callbacks`: callbacks that log clean, observed and gold returns
+
+What learners have in common lies in `agents.losses` (baselines, divergences, importance), `agents.data` (texts to learn
+from) and `agents.state` (the files of a checkpoint).
 """

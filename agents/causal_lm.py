@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from agents.backbone import Backbone
+from agents.data.texts import Texts, token_losses
 from agents.text_reader import Rows, TextReader
-from agents.texts import Texts, token_losses
 from textgym.metrics.scorers import Scorer
 from textgym.tasks.base import Task
 from textgym.transition import Transition

@@ -16,12 +16,12 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 
 from agents.callbacks import check_finite
-from agents.run_description import describe_run, differences
-from agents.state_files import read_state, remove_partial, remove_state, write_state
-from agents.training_state import HasTrainingState, made_with, numbered, restore, shapes, state_of
+from agents.state.description import describe_run, differences
+from agents.state.files import read_state, remove_partial, remove_state, write_state
+from agents.state.training import HasTrainingState, made_with, numbered, restore, shapes, state_of
 
 KNOWN = (PPO, A2C, MaskablePPO, TRPO)
-"""The algorithms of others that hold nothing but what `agents.training_state` gathers."""
+"""The algorithms of others that hold nothing but what `agents.state.training` gathers."""
 
 _NAME = re.compile(r"step-\d{12,}")
 

@@ -10,11 +10,11 @@ import numpy as np
 from stable_baselines3.common.type_aliases import GymEnv
 
 from agents.backbone import Backbone
-from agents.lessons import Told
+from agents.data.lessons import Told
+from agents.data.reading import Reader
+from agents.data.texts import Texts, cloning_loss, score_tokens
 from agents.offline_algorithm import OfflineAlgorithm
 from agents.policy import TransformerPolicy
-from agents.reading import Reader
-from agents.texts import Texts, cloning_loss, score_tokens
 from textgym.dataset.comparisons import Written
 from textgym.dataset.feedback_dataset import FeedbackDataset
 from textgym.types import IntArray

@@ -8,12 +8,12 @@ import torch
 from stable_baselines3.common.type_aliases import GymEnv
 from torch.nn.functional import cosine_similarity, relu
 
-from agents.compared import Compared
-from agents.lessons import Told
+from agents.data.compared import Compared
+from agents.data.lessons import Told
+from agents.data.reading import Reader
+from agents.data.texts import Texts, TokenScores, score_tokens, text_log_probs
 from agents.offline_algorithm import OfflineAlgorithm
 from agents.policy import TransformerPolicy
-from agents.reading import Reader
-from agents.texts import Texts, TokenScores, score_tokens, text_log_probs
 from textgym.types import IntArray
 
 Loss = Literal["info_nce", "margin"]

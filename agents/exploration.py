@@ -11,7 +11,7 @@ import torch
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.type_aliases import Schedule
 
-from agents.run_description import describe, differences
+from agents.state.description import describe, differences
 from textgym.types import IntArray
 
 MASKED_LOGIT = -1e8

@@ -14,10 +14,10 @@ from stable_baselines3.common.callbacks import BaseCallback, CallbackList, Conve
 from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback, Schedule
 
 from agents.callbacks import TokenProgressBar
+from agents.data.lessons import LessonsT, Passes, Told, hold_out
+from agents.data.reading import Reader
 from agents.gradient_step import gradient_step
-from agents.lessons import LessonsT, Passes, Told, hold_out
 from agents.policy import TransformerPolicy
-from agents.reading import Reader
 from textgym.types import IntArray
 
 

@@ -13,13 +13,13 @@ from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback
 from torch.nn.functional import logsigmoid
 
 from agents.backbone import Backbone
-from agents.compared import Compared
-from agents.lessons import Told
+from agents.data.compared import Compared
+from agents.data.lessons import Told
+from agents.data.reading import Reader
+from agents.data.texts import Texts, score_tokens, text_log_probs
+from agents.losses.preferences import conservative_loss, unbiased_loss
 from agents.offline_algorithm import OfflineAlgorithm
 from agents.policy import TransformerPolicy
-from agents.preference_losses import conservative_loss, unbiased_loss
-from agents.reading import Reader
-from agents.texts import Texts, score_tokens, text_log_probs
 from textgym.types import IntArray
 
 Loss = Literal["sigmoid", "conservative", "unbiased"]
@@ -40,9 +40,9 @@ class DPO(OfflineAlgorithm[Compared]):
         conservative  -(1 - eps) log sigma(z) - eps log sigma(-z)
         unbiased      (-(1 - eps) log sigma(z) + eps log sigma(-z)) / (1 - 2 eps)
 
-    eps the share of pairs that are labelled the wrong way round; see `agents.preference_losses`. Its optimum is that of
-    reward under a penalty of beta on the divergence from the reference. Often both texts become less likely, only the
-    worse one more so; `nll_coef` holds against that.
+    eps the share of pairs that are labelled the wrong way round; see `agents.losses.preferences`. Its optimum is that
+    of reward under a penalty of beta on the divergence from the reference. Often both texts become less likely, only
+    the worse one more so; `nll_coef` holds against that.
 
     What is logged, as means over pairs: `accuracy` (z > 0), `margin` (z), the log-probabilities of the chosen and the
     rejected texts, in nats per text, and the implicit rewards, beta log pi / pi_ref, of both.

@@ -16,9 +16,16 @@ from stable_baselines3.common.utils import FloatSchedule, LinearSchedule
 from stable_baselines3.common.vec_env import VecEnv
 
 from agents.backbone import Backbone
-from agents.baselines import MovingAverage, by_group, leave_one_out, mean_and_deviation, normalised, returns_to_go
-from agents.divergences import ESTIMATORS, Estimator, Place, adapted, full, sampled
-from agents.importance import Level, clipped, importance_weights, ratios
+from agents.losses.baselines import (
+    MovingAverage,
+    by_group,
+    leave_one_out,
+    mean_and_deviation,
+    normalised,
+    returns_to_go,
+)
+from agents.losses.divergences import ESTIMATORS, Estimator, Place, adapted, full, sampled
+from agents.losses.importance import Level, clipped, importance_weights, ratios
 from agents.policy import TransformerPolicy
 from agents.text_algorithm import TextAlgorithm
 from agents.text_buffer import Texts
@@ -70,7 +77,7 @@ class REINFORCE(TextAlgorithm):
 
     By default an update is one step of the optimizer. With more, by `n_epochs` or `n_minibatches`, the first term
     becomes the clipped surrogate of PPO, grad min(rho_t A_t, clip(rho_t) A_t), where A_t is the advantage as it was
-    before the first step and rho_t = pi(a_t | s_t) / pi_before(a_t | s_t); see `agents.importance`.
+    before the first step and rho_t = pi(a_t | s_t) / pi_before(a_t | s_t); see `agents.losses.importance`.
 
     Tokens may be drawn from a proposal q instead of pi, for exploration: flatter or sharper than pi (`temperature`), or
     led by the hints of annotators (`guidance`); see `agents.exploration`. Then every advantage is weighed by
@@ -103,7 +110,7 @@ class REINFORCE(TextAlgorithm):
         baseline: `"none"`; `"moving_average"`, over updates, for each token number, and the update's other texts;
             `"value"`, the policy's value head, which learns Q_t + alpha f_t; `"leave_one_out"`, the mean of the other
             texts on the same prompt; `"group_normalised"`, the mean of all texts on the same prompt, with advantages
-            divided by their deviation, which is biased in two ways: see `agents.baselines`.
+            divided by their deviation, which is biased in two ways: see `agents.losses.baselines`.
         group_size: how many texts share a prompt, for the last two; the environment's must be the same.
         average_rate: the weight of the newest texts in the moving average, in (0, 1]; beside an update's other texts
             it counts as 1 / average_rate texts.
@@ -127,8 +134,8 @@ class REINFORCE(TextAlgorithm):
         kl_coef: the weight of the divergence from the reference, in units of reward per nat.
         kl_in: `"loss"`, as above; `"reward"`, which pays each token r_t - kl_coef KL_t, so that the divergence has
             returns and baselines as all reward has.
-        kl_estimator: how KL_t is found: `"full"`, `"k1"`, `"k2"` or `"k3"`; see `agents.divergences` for which go where
-            and why. By default `"full"` in the loss and `"k1"` in the reward.
+        kl_estimator: how KL_t is found: `"full"`, `"k1"`, `"k2"` or `"k3"`; see `agents.losses.divergences` for which
+            go where and why. By default `"full"` in the loss and `"k1"` in the reward.
         kl_target: the divergence in nats per text to which `kl_coef` adapts itself (Ziegler et al. 2019); by default it
             stays as it is.
         kl_horizon: how many texts a full correction of `kl_coef` takes.
@@ -217,7 +224,7 @@ class REINFORCE(TextAlgorithm):
         if kl_estimator not in ESTIMATORS[kl_in]:
             raise ValueError(
                 f"kl_estimator in the {kl_in} must be one of {', '.join(ESTIMATORS[kl_in])}, got {kl_estimator!r}, "
-                "whose gradient is not that of the divergence there: see agents.divergences"
+                "whose gradient is not that of the divergence there: see agents.losses.divergences"
             )
         if kl_target is not None and not (kl_target > 0 and kl_coef > 0):
             raise ValueError(

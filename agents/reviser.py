@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from agents.cloning import clone
-from agents.lessons import Told
+from agents.data.lessons import Told
+from agents.data.reading import Reader, Words
+from agents.data.texts import Texts
 from agents.offline_algorithm import OfflineAlgorithm
-from agents.reading import Reader, Words
-from agents.texts import Texts
 from agents.writing import write_texts
 from textgym.dataset.feedback_dataset import FeedbackDataset
 from textgym.types import IntArray

@@ -11,15 +11,15 @@ from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback, Schedul
 from stable_baselines3.common.utils import FloatSchedule
 from stable_baselines3.common.vec_env import VecEnv
 
-from agents.baselines import returns_to_go
 from agents.callbacks import SelfPreferenceCallback
+from agents.data.texts import Texts as References
+from agents.data.texts import token_losses
+from agents.losses.baselines import returns_to_go
+from agents.losses.selection import best_weights, effective_share, softmax_weights
 from agents.policy import TransformerPolicy
-from agents.selection import best_weights, effective_share, softmax_weights
 from agents.text_algorithm import TextAlgorithm
 from agents.text_buffer import Texts
 from agents.text_scoring import next_token_log_probs, of_written
-from agents.texts import Texts as References
-from agents.texts import token_losses
 from textgym.types import FloatArray
 
 Keep = Literal["best", "threshold", "weighted"]

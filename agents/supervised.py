@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from agents.data.texts import Texts, cloning_loss, perplexity, token_losses
 from agents.gradient_step import gradient_step
 from agents.policy import MaskableTransformerPolicy, TransformerPolicy
-from agents.texts import Texts, cloning_loss, perplexity, token_losses
 from textgym.tasks.base import Task
 
 

@@ -11,7 +11,7 @@ from stable_baselines3 import A2C, PPO
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.policies import BasePolicy
 
-from agents.baselines import by_group, leave_one_out, returns_to_go
+from agents.losses.baselines import by_group, leave_one_out, returns_to_go
 from agents.reinforce import REINFORCE
 from agents.token_scores import token_scores
 from benchmarks.evaluation import Evaluation, make_env

@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn.functional import huber_loss
 
 from agents.backbone import Backbone
-from agents.preference_losses import conservative_loss, mixture_loss, unbiased_loss
+from agents.losses.preferences import conservative_loss, mixture_loss, unbiased_loss
 from agents.reward.losses import generalised_cross_entropy, ordered_cuts, ordinal_log_probs, plackett_luce_loss
 from agents.reward.objective import Objective
 

@@ -32,7 +32,7 @@ class Objective:
         robustness: of the first two: 0 is their cross-entropy, 1 the mean absolute error; see
             `generalised_cross_entropy`.
         comparisons: the loss of two texts: `"mixture"`, the likelihood of labels some of which are turned round;
-            `"conservative"` or `"unbiased"`, see `agents.preference_losses`. Without turned labels all three are that
+            `"conservative"` or `"unbiased"`, see `agents.losses.preferences`. Without turned labels all three are that
             of Bradley and Terry. More than two texts have the likelihood of Plackett and Luce.
         flip_rate: the share of turned labels, in [0, 0.5); None learns it, which takes the mixture, and finds too few
             rather than too many: where texts are close, a wrong label needs no other reason.

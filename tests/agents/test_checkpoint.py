@@ -26,7 +26,7 @@ from agents.exploration import Exploration
 from agents.policy import MaskableTransformerPolicy, TransformerPolicy
 from agents.reinforce import REINFORCE
 from agents.rollout_buffer import MaskableSequenceRolloutBuffer, SequenceRolloutBuffer
-from agents.state_files import PARTIAL, read_state
+from agents.state.files import PARTIAL, read_state
 from agents.vec_env import make_vec_env
 from tests.laws import assert_same
 

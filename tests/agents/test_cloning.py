@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from agents.cloning import Cloning
+from agents.data.texts import Texts, perplexity, token_losses
 from agents.policy import TransformerPolicy
-from agents.texts import Texts, perplexity, token_losses
 from tests.copying import SMALL, copy_env, drafts, gold, random_texts
 from textgym.dataset.comparisons import best_texts
 

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from agents.divergences import adapted, full, sampled
+from agents.losses.divergences import adapted, full, sampled
 
 POLICY, REFERENCE = torch.tensor([0.5, 0.25, 0.25]).double(), torch.tensor([0.25, 0.25, 0.5]).double()
 

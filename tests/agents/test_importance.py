@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from agents.importance import clipped, importance_weights, ratios
+from agents.losses.importance import clipped, importance_weights, ratios
 
 LOG = np.log
 

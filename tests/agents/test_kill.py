@@ -53,7 +53,8 @@ PHASES = ("start", "rollout", "update", "writing", "finishing")
 
 def work(path: Path, algorithm: str, fault: int) -> None:
     """Trains, or goes on, in a run's folder; tells its phases in a file beside it, and dies at a file operation."""
-    from agents import checkpoint, state_files
+    from agents import checkpoint
+    from agents.state import files
     from benchmarks.learners import LEARNERS
     from benchmarks.results import RunFolder
     from benchmarks.training import train
@@ -62,7 +63,7 @@ def work(path: Path, algorithm: str, fault: int) -> None:
     for stream in (1, 2):
         os.dup2(os.open(path.with_suffix(".log"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC), stream)
     if fault:
-        _die_at(fault, state_files)
+        _die_at(fault, files)
     newest = checkpoint.newest_checkpoint(path / "checkpoints")
     path.with_suffix(".from").write_text("" if newest is None else str(checkpoint.timesteps_of(newest)))
     write = checkpoint.write_state
@@ -82,7 +83,7 @@ def work(path: Path, algorithm: str, fault: int) -> None:
     phase.tell("finishing")
     checkpoint.write_state = write
     with tempfile.TemporaryDirectory() as place:
-        state = state_files.read_state(checkpoint.save_checkpoint(model, place))
+        state = files.read_state(checkpoint.save_checkpoint(model, place))
     for episode in state["episodes"]["ep_info_buffer"]:
         del episode["t"]  # the clock's
     folder.finish(

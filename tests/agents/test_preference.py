@@ -8,11 +8,11 @@ import pytest
 import torch
 
 import textgym
-from agents.compared import Compared
+from agents.data.compared import Compared
+from agents.data.reading import Reader
+from agents.data.texts import Texts
 from agents.policy import TransformerPolicy
 from agents.preference import DPO
-from agents.reading import Reader
-from agents.texts import Texts
 from agents.vec_env import make_vec_env
 from tests.copying import COPY, SMALL, copy_env, gold, random_texts
 from textgym.dataset.comparisons import Comparison, Written, compare_scores

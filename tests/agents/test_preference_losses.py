@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn.functional import logsigmoid
 
-from agents.preference_losses import conservative_loss, unbiased_loss
+from agents.losses.preferences import conservative_loss, unbiased_loss
 
 MARGINS = torch.linspace(-8, 8, 33, dtype=torch.float64)
 

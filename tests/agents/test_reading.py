@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import textgym
-from agents.reading import Reader
+from agents.data.reading import Reader
 from textgym.dataset.comparisons import Written
 from textgym.tasks.making import make_task
 

@@ -10,7 +10,7 @@ import torch
 from stable_baselines3.common.env_util import make_vec_env
 
 import textgym
-from agents.baselines import MovingAverage, by_group, leave_one_out, mean_and_deviation, returns_to_go
+from agents.losses.baselines import MovingAverage, by_group, leave_one_out, mean_and_deviation, returns_to_go
 from agents.reinforce import REINFORCE
 from agents.text_buffer import TextBuffer
 from textgym.metrics.base import Metric

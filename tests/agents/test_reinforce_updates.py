@@ -5,7 +5,7 @@ import pytest
 import torch
 from stable_baselines3.common.utils import LinearSchedule
 
-from agents.baselines import by_group, leave_one_out, mean_and_deviation
+from agents.losses.baselines import by_group, leave_one_out, mean_and_deviation
 from agents.reinforce import REINFORCE
 from agents.vec_env import make_vec_env
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from agents.backbone import Backbone
-from agents.preference_losses import mixture_loss
+from agents.losses.preferences import mixture_loss
 from agents.reward.losses import generalised_cross_entropy, ordered_cuts, ordinal_log_probs, plackett_luce_loss
 from agents.reward.network import RewardNetwork
 from agents.reward.objective import Objective

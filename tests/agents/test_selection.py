@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from agents.selection import best_weights, effective_share, softmax_weights
+from agents.losses.selection import best_weights, effective_share, softmax_weights
 
 RETURNS = np.array([[3.0, 1.0, 2.0, 0.0], [5.0, 5.0, 5.0, 5.0], [9.0, 1.0, 4.0, 8.0]])
 OBSERVED = np.array([[1, 1, 1, 1], [1, 1, 1, 1], [0, 1, 1, 0]], bool)

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 import textgym
-from agents.state_files import PARTIAL, read_state, remove_partial, remove_state, write_state
+from agents.state.files import PARTIAL, read_state, remove_partial, remove_state, write_state
 from tests.laws import assert_same, go_on, random_actions
 from tests.textgym.test_component_laws import ALL, DOCSTRING, environments
 
@@ -77,7 +77,7 @@ def test_pickle_is_never_executed(tmp_path: Path) -> None:
             return os.mkdir, (str(tmp_path / "sprung"),)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("agents.state_files.np.savez", lambda file, **_: real(file, a=np.array([Trap()], object)))
+        patch.setattr("agents.state.files.np.savez", lambda file, **_: real(file, a=np.array([Trap()], object)))
         write_state(tmp_path / "trapped", {"a": np.zeros(1)})
     with pytest.raises(ValueError, match=r"trapped: its arrays can't be read"):
         read_state(tmp_path / "trapped")
@@ -88,13 +88,13 @@ def test_what_a_kill_leaves_is_partial_and_can_be_removed(tmp_path: Path, monkey
     def killed(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("agents.state_files.os.rename", killed)
+    monkeypatch.setattr("agents.state.files.os.rename", killed)
     with pytest.raises(KeyboardInterrupt):
         write_state(tmp_path / "state", {"a": 1})
     assert [path.name for path in tmp_path.iterdir()] == ["state" + PARTIAL]
     monkeypatch.undo()
     write_state(tmp_path / "state", {"a": 1})
-    monkeypatch.setattr("agents.state_files.shutil.rmtree", killed)
+    monkeypatch.setattr("agents.state.files.shutil.rmtree", killed)
     with pytest.raises(KeyboardInterrupt):
         remove_state(tmp_path / "state")
     monkeypatch.undo()

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 import textgym  # noqa: F401  (registers the environments)
+from agents.data.texts import Texts, token_losses
 from agents.policy import TransformerPolicy
 from agents.supervised import warm_start
-from agents.texts import Texts, token_losses
 from textgym.tasks.base import PromptSet
 from textgym.tasks.making import make_task
 

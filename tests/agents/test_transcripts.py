@@ -5,10 +5,10 @@ import numpy as np
 import torch
 
 import textgym  # noqa: F401  (registers the environments)
+from agents.data.texts import Texts, token_losses
+from agents.data.transcripts import play_references
 from agents.policy import TransformerPolicy
 from agents.supervised import warm_start
-from agents.texts import Texts, token_losses
-from agents.transcripts import play_references
 from textgym.tasks.making import make_task
 
 DIALOGUE = "textgym/Dialogue-v0"

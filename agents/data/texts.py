@@ -13,7 +13,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from agents.backbone import Backbone
-from agents.transcripts import play_references
+from agents.data.transcripts import play_references
 from textgym.tasks.base import PromptSet, Task, pad
 from textgym.types import IntArray
 

@@ -12,7 +12,7 @@ import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback, CallbackList, EventCallback
 
-from agents.run_description import describe_run
+from agents.state.description import describe_run
 
 _COUNTERS = (
     "num_timesteps", "_total_timesteps", "_num_timesteps_at_start", "_current_progress_remaining", "_n_updates",
@@ -28,7 +28,7 @@ class HasTrainingState(Protocol):
     """An algorithm or a callback that holds more than what Stable-Baselines3's hold, so that a checkpoint asks it."""
 
     def training_state(self) -> dict[str, Any]:
-        """Returns what a run needs to go on from here, between two rollouts: see `agents.state_files.write_state`."""
+        """Returns what a run needs to go on from here, between two rollouts: see `agents.state.files.write_state`."""
 
     def set_training_state(self, state: dict[str, Any]) -> None:
         """Restores what `training_state` returned.

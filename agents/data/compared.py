@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from agents.reading import Reader
-from agents.texts import Texts, batches_by_length
+from agents.data.reading import Reader
+from agents.data.texts import Texts, batches_by_length
 from textgym.dataset.comparisons import Comparison, Comparisons, Written
 from textgym.dataset.feedback_dataset import FeedbackDataset
 from textgym.types import BoolArray, IntArray

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from agents.texts import Texts
-from agents.transcripts import play_texts
+from agents.data.texts import Texts
+from agents.data.transcripts import play_texts
 from textgym.dataset.comparisons import Written
 from textgym.dataset.records import Record
 from textgym.tasks.base import Task
