@@ -87,8 +87,10 @@ class Section:
     parts: Sequence[Table | Panels | Markup]
 
     def html(self) -> str:
-        """Returns the section."""
-        return f"<section><h2>{escape(self.heading)}</h2>{''.join(part.html() for part in self.parts)}</section>"
+        """Returns the section; tables that stand together have their titles, else the heading says it."""
+        together = sum(isinstance(part, Table) for part in self.parts) > 1
+        parts = (part.html(titled=together) if isinstance(part, Table) else part.html() for part in self.parts)
+        return f"<section><h2>{escape(self.heading)}</h2>{''.join(parts)}</section>"
 
     @property
     def figures(self) -> Iterator[Figure]:

@@ -21,6 +21,7 @@ p + .scroll, .scroll + .scroll, .scroll + .panels { margin-top: 2rem; }
 .scroll:focus-visible, summary:focus-visible { outline: 2px solid var(--s0); outline-offset: 2px; }
 
 table { border-collapse: collapse; width: 100%; font-size: .9375rem; white-space: nowrap; }
+caption { text-align: left; font-size: .9375rem; font-weight: 600; padding-bottom: .6rem; }
 th, td { padding: .45rem 1.5rem .45rem 0; text-align: left; vertical-align: middle; font-weight: 400; }
 th:last-child, td:last-child { padding-right: 0; }
 thead th { font-size: .8125rem; color: var(--quiet); padding-block: .1rem .4rem; vertical-align: bottom; }
@@ -31,6 +32,8 @@ td b, tbody th { font-weight: 600; }
 tbody th { white-space: normal; position: sticky; left: 0; background: var(--paper); }
 td .quiet, th .quiet { font-size: .8125rem; }
 td b + .quiet { display: block; line-height: 1.2; }
+.dense { font-size: .8125rem; } .dense td .quiet, .dense thead th { font-size: .6875rem; }
+.dense th, .dense td { padding-right: .8rem; } .dense thead th { white-space: normal; }
 .strip { display: flex; align-items: center; gap: 1rem; }
 .strip svg { flex: none; width: 130px; }
 .key { float: left; width: .6em; height: .6em; border-radius: 50%; margin: .5em .6em 0 0; background: var(--c); }

@@ -26,7 +26,7 @@ LATEX = {
 
 
 DENSE = 8
-"""A table with more columns than this is printed in smaller letters."""
+"""A table with more columns than this is in smaller letters."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Table:
     Attributes:
         head: the names of the columns.
         rows: the cells, as many in each row as there are columns.
-        title: what it shows; in LaTeX a comment, on a terminal and in Markdown a line above.
+        title: what it shows; in LaTeX a comment, on a terminal a line above, on a page one where tables stand together.
         note: what a reader must know, in a sentence or two beneath it.
         keys: the colour of each row's first cell, by its words, for a dot beside it.
         warning: what a reader must be warned of.
@@ -54,8 +54,9 @@ class Table:
             if len(row) != len(self.head):
                 raise ValueError(f"a row has {len(row)} cells, but the table {len(self.head)} columns: {row}")
 
-    def html(self) -> str:
-        """Returns the table as HTML, which scrolls by itself where it is too wide."""
+    def html(self, *, titled: bool = False) -> str:
+        """Returns the table as HTML, which scrolls by itself where it is too wide; `titled` puts its title above."""
+        caption = f"<caption>{escape(self.title)}</caption>" if titled and self.title else ""
         head = "".join(f'<th scope="col">{escape(name)}</th>' for name in self.head)
         body = "".join(f"<tr>{self._first(row[0])}{''.join(map(_html, row[1:]))}</tr>" for row in self.rows)
         told = "".join(
@@ -65,8 +66,8 @@ class Table:
         )
         kind = ' class="dense"' if len(self.head) > DENSE else ""
         return (
-            f'<div class="scroll" tabindex="0"><table{kind}><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
-            f"</div>{told}"
+            f'<div class="scroll" tabindex="0"><table{kind}>{caption}<thead><tr>{head}</tr></thead>'
+            f"<tbody>{body}</tbody></table></div>{told}"
         )
 
     def _first(self, cell: Cell) -> str:

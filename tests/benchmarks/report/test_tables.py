@@ -7,6 +7,7 @@ import csv
 import pytest
 from rich.console import Console
 
+from benchmarks.report.section import Section, note
 from benchmarks.report.tables import LATEX, Table
 from benchmarks.statistics import Interval
 
@@ -28,6 +29,12 @@ def test_markdown_and_csv_and_html_by_hand() -> None:
     assert '<th scope="row">a_b</th><td><b>0.500</b> <span class="quiet">[0.250, 0.750]</span></td>' in page
     assert '<th scope="row"><i class="key s1"></i>e</th><td></td>' in page
     assert page.endswith('<p class="warning">!</p>')
+
+
+def test_tables_that_stand_together_have_their_titles_and_one_alone_the_heading() -> None:
+    caption = "<caption>Title</caption>"
+    assert caption not in Section("Heading", [TABLE, note("words")]).html()
+    assert Section("Heading", [TABLE, note("words"), TABLE]).html().count(caption) == 2
 
 
 def test_latex_by_hand() -> None:
