@@ -36,7 +36,8 @@ class Table:
     Attributes:
         head: the names of the columns.
         rows: the cells, as many in each row as there are columns.
-        title: what it shows; in LaTeX a comment, on a terminal a line above, on a page one where tables stand together.
+        title: what it shows; in LaTeX a comment, on a terminal and in Markdown a line above, and on a page where tables
+            stand together.
         note: what a reader must know, in a sentence or two beneath it.
         keys: the colour of each row's first cell, by its words, for a dot beside it.
         warning: what a reader must be warned of.
@@ -76,10 +77,11 @@ class Table:
         return f'<th scope="row">{key}{escape(words)}</th>'
 
     def markdown(self) -> str:
-        """Returns the table in Markdown."""
+        """Returns the table in Markdown, its title in bold above it."""
         rows = [[plain(cell).replace("|", r"\|") for cell in row] for row in self.rows]
         lines = [self.head, ["---"] * len(self.head), *rows]
-        return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+        title = f"**{self.title}**\n\n" if self.title else ""
+        return title + "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
     def latex(self) -> str:
         r"""Returns the table in LaTeX, a `tabular` for the package booktabs."""

@@ -17,7 +17,7 @@ TABLE = Table(["problem", "PPO"], [["a_b", HALF], ["c|d", 1234.5], ["e", None]],
 
 def test_markdown_and_csv_and_html_by_hand() -> None:
     assert TABLE.markdown() == (
-        "| problem | PPO |\n| --- | --- |\n| a_b | 0.500 [0.250, 0.750] |\n| c\\|d | 1234 |\n| e |  |\n"
+        "**Title**\n\n| problem | PPO |\n| --- | --- |\n| a_b | 0.500 [0.250, 0.750] |\n| c\\|d | 1234 |\n| e |  |\n"
     )
     assert list(csv.reader(TABLE.csv().splitlines())) == [
         ["problem", "PPO", "PPO low", "PPO high"],
