@@ -11,6 +11,7 @@ import threading
 import time
 import traceback
 from dataclasses import dataclass
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -101,7 +102,7 @@ class RunProcess:
         """Starts a run of a plan's folder with a number of threads to compute with."""
         context: Any = multiprocessing.get_context(START_METHOD)
         if START_METHOD == "forkserver":
-            context.set_forkserver_preload(list(PRELOADED))
+            _ensure_server(context)
         receiver, sender = context.Pipe(duplex=False)
         process = context.Process(target=_work, args=(run, folder / run.name, threads, sender), daemon=True)
         process.start()
@@ -118,6 +119,17 @@ class RunProcess:
             return News(self.run.name, self.share)
         code = self.process.exitcode
         return News(self.run.name, self.share, ended=True, failure=f"exit code {code}" if code else "")
+
+
+def _ensure_server(context: Any) -> None:
+    """Starts the server that runs are forks of, if it does not run; Ctrl-C, which reaches all, is not meant for it."""
+    context.set_forkserver_preload(list(PRELOADED))
+    resource_tracker.ensure_running()  # starting it would let Ctrl-C through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # which the server inherits
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _work(run: Run, path: Path, threads: int, messages: Connection) -> None:

@@ -45,6 +45,9 @@ def begin(folder, config, tell):
     import torch
     return {"preloaded": preloaded, "threads": torch.get_num_threads(), "process": os.getpid()}
 
+def blocked(folder, config, tell):
+    return {"blocked": [int(one) for one in signal.pthread_sigmask(signal.SIG_BLOCK, ())]}
+
 def fail(folder, config, tell):
     raise RuntimeError("no such luck [bold]")
 
@@ -180,6 +183,14 @@ def test_runs_begin_with_the_libraries_and_with_their_own_threads(tmp_path: Path
     if sys.platform == "linux":
         assert all(one["preloaded"] for one in found)
         assert found[0]["process"] != found[1]["process"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="there is a server on Linux only")
+def test_ctrl_c_is_not_meant_for_the_server(tmp_path: Path, jobs: ModuleType) -> None:
+    run = Run("a", jobs.blocked, {})
+    assert execute([run], tmp_path, workers=Processes(1), console=Console(file=StringIO()), title="test") == {}
+    assert signal.SIGINT in RunFolder(tmp_path / "a").result()["blocked"]  # a run has the mask of its server
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
 
 
 def test_the_identity_of_a_run_is_that_of_its_function_and_configuration(tmp_path: Path, jobs: ModuleType) -> None:
