@@ -142,7 +142,8 @@ def _lines(course: Course, measure: str) -> Iterator[dict[str, Any]]:
         d = np.linspace(max(0.05, float(course.distance.min())), float(course.distance.max()), 60)
         bent = d * (course.fit.alpha - course.fit.beta * shape(d, squared=course.name == BEST_OF_N))
         gold = course.gold[:, 0].mean() + bent
-        yield {"name": f"{course.name}, fitted", "policy": "", "x": d.tolist(), "y": gold.tolist()}
+        line = {"name": f"{course.name}, fitted", "policy": course.name, "dashed": True}
+        yield {**line, "x": d.tolist(), "y": gold.tolist()}
 
 
 def table_of(courses: Sequence[Course]) -> list[tuple[str, ...]]:

@@ -9,7 +9,7 @@
     }]
 
 A cell is words, a number, null, or an estimate with the ends of its interval, [estimate, low, high]. A line takes the
-colour of its `policy`, or else the next one; `low` and `high` may be missing.
+colour of its `policy`, or else the next one, and with `"dashed": true` is dashed; `low` and `high` may be missing.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.report.lines import Line, line_figure
-from benchmarks.report.palette import hue
+from benchmarks.report.palette import dashed, hue
 from benchmarks.report.records import Report
 from benchmarks.report.section import Figure, Markup, Panels, Section, file_name, note
 from benchmarks.report.tables import Cell, Table
@@ -72,12 +72,13 @@ def _figure(given: Mapping[str, Any], colours: Mapping[str, str]) -> Figure:
 
 
 def _line(given: Mapping[str, Any], colours: Mapping[str, str], number: int) -> Line:
-    _check(given, "a line", needed={"name", "x", "y"}, allowed={"policy", "low", "high"})
+    _check(given, "a line", needed={"name", "x", "y"}, allowed={"policy", "low", "high", "dashed"})
     arrays = {part: np.array(given[part], np.float64) for part in ("x", "y", "low", "high") if part in given}
     if len({len(values) for values in arrays.values()}) > 1:
         sizes = ", ".join(f"{part} {len(values)}" for part, values in arrays.items())
         raise ValueError(f"the line {given['name']!r} needs as many of each coordinate, got {sizes}")
     colour = colours.get(given.get("policy", ""), hue(number))
+    colour = dashed(colour) if given.get("dashed") else colour
     return Line(given["name"], colour, arrays["x"], arrays["y"], arrays.get("low"), arrays.get("high"))
 
 

@@ -81,6 +81,11 @@ def solid(colour: str) -> tuple[str, bool]:
     return colour if colour in COLOURS else "quiet", False
 
 
+def dashed(colour: str) -> str:
+    """Returns the name of a learner's colour, dashed."""
+    return hue(int(solid(colour)[0][1:]) + len(HUES))
+
+
 def colour_sheet() -> str:
     """Returns the style sheet's colours, light and dark."""
     light, dark = (" ".join(f"--{name}: {shades[side]};" for name, shades in COLOURS.items()) for side in (0, 1))
@@ -95,8 +100,8 @@ def chart_sheet() -> str:
     """Returns the style sheet's pens and letters, and a class for the colour of every learner."""
     rules = ["svg path { fill: none; stroke-linejoin: round; stroke-linecap: round; }"]
     for number in range(2 * len(HUES)):
-        name, dashed = solid(hue(number))
-        dash = f" --dash: {_numbers(DASH)};" if dashed else ""
+        name, broken = solid(hue(number))
+        dash = f" --dash: {_numbers(DASH)};" if broken else ""
         rules.append(f".{hue(number)} {{ --c: var(--{name});{dash} }}")
     rules.append(".plain { --c: var(--quiet); }")
     for name, pen in PENS.items():

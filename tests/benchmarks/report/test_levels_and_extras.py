@@ -11,6 +11,7 @@ import pytest
 from benchmarks.report import PROFILE, gather, write_report
 from benchmarks.report.extra_sections import extra_sections
 from benchmarks.report.level_section import level_chart, level_section
+from benchmarks.report.palette import HUES, solid
 from benchmarks.report.records import Report
 from benchmarks.report.section import Section
 from benchmarks.results import RunFolder, write_json
@@ -86,6 +87,7 @@ EXTRA: dict[str, Any] = {
             "lines": [
                 {"name": "proxy", "policy": "PPO", "x": [0, 1, 2], "y": [0, 1, 2], "low": [0, 0, 1], "high": [1, 2, 3]},
                 {"name": "gold", "x": [0, 1, 2], "y": [0, 1, 0.5]},
+                {"name": "fitted", "policy": "PPO", "dashed": True, "x": [0, 2], "y": [0, 2]},
             ],
         }
     ],
@@ -102,7 +104,10 @@ def test_a_suite_gives_sections_as_data(tmp_path: Path) -> None:
     (section,) = extra_sections(gather(tmp_path))
     (figure,) = section.figures
     assert figure.data.rows[1] == ["proxy", 1.0, 1.0, 0.0, 2.0]
-    assert figure.data.rows[-1] == ["gold", 2.0, 0.5, None, None]
+    assert figure.data.rows[-3] == ["gold", 2.0, 0.5, None, None]
+    assert figure.drawing.svg().count('class="mean s0"') == 1
+    assert figure.drawing.svg().count(f'class="mean s{len(HUES)}"') == 1  # the same colour, dashed
+    assert solid(f"s{len(HUES)}") == ("s0", True)
     assert 'class="mean s0"' in figure.drawing.svg()
     assert 'class="mean s1"' in figure.drawing.svg()
 
