@@ -181,7 +181,7 @@ def test_wrong_arguments_are_refused(wrong, message):
 
 
 def taught_by_its_own_judge(folder, seed, kappa):
-    """What self-training gains in what is paid and what is clean, and the self-preference that it logs at first.
+    """What self-training gains in observed, clean and gold return, and the self-preference that it logs at first.
 
     The judge is the policy as it was before learning, with habits of its own: by chance, and likely.
     """
@@ -199,7 +199,7 @@ def taught_by_its_own_judge(folder, seed, kappa):
     record = Record()
     model = make_model(rows=32, learning_rate=1e-2, n_epochs=4, n_minibatches=2, **start)
     model.learn(32 * 12 * 25, record)
-    names = ("rollout/observed_return", "rollout/clean_return")
+    names = ("rollout/observed_return", "rollout/clean_return", "rollout/gold_return")
     returns = np.array([[each[name] for name in names] for each in record.records])
     return *(returns[-3:].mean(axis=0) - returns[0]), record.records[0].get("rollout/self_preference", 0.0)
 
@@ -207,9 +207,10 @@ def taught_by_its_own_judge(folder, seed, kappa):
 @pytest.mark.slow
 def test_a_judge_that_likes_itself_pays_more_and_more_for_what_is_hardly_better(tmp_path):
     runs = [[taught_by_its_own_judge(tmp_path, seed, kappa) for seed in range(6)] for kappa in (0.0, 2.0)]
-    (_, fair_clean, fair_preference), (paid, clean, preference) = np.mean(runs, axis=1)
+    (_, fair_clean, fair_gold, fair_preference), (paid, clean, gold, preference) = np.mean(runs, axis=1)
+    assert fair_gold > 0.15
     assert fair_preference == 0.0
-    assert preference > 0.3
-    assert fair_clean > 0.2
-    assert paid > 2 * fair_clean
-    assert clean < fair_clean / 3
+    assert preference > 0.5
+    assert paid > max(0.8, 2 * fair_clean)
+    assert clean < fair_clean / 10
+    assert gold < fair_gold / 3
