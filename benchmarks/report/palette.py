@@ -82,8 +82,9 @@ def solid(colour: str) -> tuple[str, bool]:
 
 
 def dashed(colour: str) -> str:
-    """Returns the name of a learner's colour, dashed."""
-    return hue(int(solid(colour)[0][1:]) + len(HUES))
+    """Returns the name of a learner's colour, dashed; the grey of what learns nothing stays as it is."""
+    name, _ = solid(colour)
+    return hue(int(name[1:]) + len(HUES)) if name[1:].isdigit() else colour
 
 
 def colour_sheet() -> str:

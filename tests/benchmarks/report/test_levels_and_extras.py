@@ -11,7 +11,7 @@ import pytest
 from benchmarks.report import PROFILE, gather, write_report
 from benchmarks.report.extra_sections import extra_sections
 from benchmarks.report.level_section import level_chart, level_section
-from benchmarks.report.palette import HUES, solid
+from benchmarks.report.palette import HUES, dashed, solid
 from benchmarks.report.records import Report
 from benchmarks.report.section import Section
 from benchmarks.results import RunFolder, write_json
@@ -108,6 +108,7 @@ def test_a_suite_gives_sections_as_data(tmp_path: Path) -> None:
     assert figure.drawing.svg().count('class="mean s0"') == 1
     assert figure.drawing.svg().count(f'class="mean s{len(HUES)}"') == 1  # the same colour, dashed
     assert solid(f"s{len(HUES)}") == ("s0", True)
+    assert dashed("plain") == "plain"  # of what learns nothing
     assert 'class="mean s0"' in figure.drawing.svg()
     assert 'class="mean s1"' in figure.drawing.svg()
 
