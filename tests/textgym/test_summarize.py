@@ -84,7 +84,13 @@ def facts_by_rule(sentence):
         ("Grace built a hotel for students with the help of four thousand pounds.", 1 / 5),
         ("Anna acquired a hotel in Leeds.", 0.0),
         ("Grace inn students four built friends.", 0.0),  # named, but not in a phrase
-        ("four friends. for students.", 2 / 5),
+        ("four friends helped. for students.", 2 / 5),
+        ("Grace built an inn for students. Grace helped four friends.", 4 / 5),  # they helped her
+        ("an inn was built for students by four friends. Grace has help.", 3 / 5),  # it was she who built it
+        ("an inn has help from Grace. Grace built students for students. four friends cost Grace", 3 / 5),
+        ("Grace built an inn for students with the cost of four friends", 4 / 5),
+        ("four friends built an inn for students. Grace", 1 / 5),
+        ("Grace built an inn with the help of four friends. her neighbour will serve students.", 4 / 5),  # who?
         ("", 0.0),
     ],
 )

@@ -31,9 +31,10 @@ class Summarize(Task):
     the same person do the same to the same thing.
 
     Gold is the facts kept minus the facts invented, over the facts of the main story, at least 0. A fact is kept that
-    the text states in a phrase, such as `in Leeds`, in any order and wording; `FactReader` tells which. Any other value
-    that the text names, in a phrase or not, is invented: it is somebody else's, wrong or an aside. A fact that is said
-    twice counts once. Random tokens get about 0, the first words of an easy report about half of what a summary gets.
+    the text states in a phrase of the reports or summaries, such as `Grace built an inn` or `in Leeds`, in any order;
+    `STATED` beside the task's words lists them. Any other value that the text names, in a phrase or not, is invented:
+    it is somebody else's, wrong or an aside. A fact that is said twice counts once. Random tokens get about 0, the
+    first words of an easy report about half of what a summary gets.
 
     The default feedback is a rating of gold in five levels, fluency, relevance and informativeness, with Gaussian noise
     on their sum. The last two part from gold: relevance likes what is beside the point as well, and informativeness

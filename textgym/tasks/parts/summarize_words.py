@@ -50,11 +50,11 @@ VALUES: Mapping[str, Sequence[str]] = {
 INSTRUCTION = "summarize the main story:"
 HEADLINES = ("{who} has {did} {a} {thing}.", "{a} {thing} has been {did} by {who}.")
 
-DAY_FIRST = "on {day} {who} {did} it."
+DAY_FIRST = "on {day} {who} {did} the {thing}."
 SENTENCES = {
     "group": ("the {thing} is for {group}.", "{who}'s {thing} will serve {group}."),
     "place": ("the {thing} is in {place}.", "{who}'s {thing} stands in {place}."),
-    "day": ("{who} {did} it on {day}.", DAY_FIRST),
+    "day": ("{who} {did} the {thing} on {day}.", DAY_FIRST),
     "cost": ("{who} paid {cost} thousand pounds.", "the {thing} cost {who} {cost} thousand pounds."),
     "helpers": ("{helpers} friends helped {who}.", "{who} had help from {helpers} friends."),
 }
@@ -95,6 +95,16 @@ PHRASES = {
     "helpers": "with the help of {helpers} friends",
 }
 """How a summary begins, with the day where that is how the report tells it, and how it goes on with each detail."""
+
+STATED = (
+    "{who} {did}", "{who} has {did}", "{did} by {who}",
+    *(f"{who} {article} {{thing}}" for who in ("{who} {did}", "{who} has {did}") for article in ("a", "an", "the")),
+    *(f"{article} {{thing}} {was} {{did}}" for was in ("was", "has been") for article in ("a", "an", "the")),
+    "for {group}", "serve {group}", "in {place}", "on {day}",
+    *(f"{words} {{cost}} thousand pounds" for words in ("cost of", "paid", "cost {who}")),
+    *(f"{words} {{helpers}} friends" for words in ("with", "help of", "help from")), "{helpers} friends helped",
+)  # fmt: skip
+"""The phrases that state facts, wherever they stand."""
 
 
 def pieces(template: str) -> list[str]:
