@@ -39,6 +39,10 @@ PROMPT = "write a happy story with Alice and Adam about the sea. it has two sent
         ("Alice went to the beach. he smiled all day.", (0, 1, 1, 1 / 2), 1 / 2),  # nobody for he to be
         ("Alice went to the beach. they smiled all day.", (0, 1, 1, 1 / 2), 1 / 2),
         ("Alice and Adam smiled all day. they smiled all day.", (1, 0, 1, 1), 1 / 2),  # a repetition
+        ("Alice was very glad. Alice and Adam were very happy.", (1, 0, 1, 1 / 2), 1 / 2),
+        ("Alice went to the beach. she met Alice on the beach.", (0, 1, 1, 1 / 2), 1 / 2),  # not herself
+        ("Alice and Adam went to the beach. they met Adam on the beach.", (0, 1, 1, 1), 1 / 2),
+        ("Alice and Adam went to the beach. he met Alice on the beach.", (0, 1, 1, 1), 1),
         ("Alice were very happy. Adam went to the beach.", (0, 1, 1, 1 / 2), 1 / 2),
         ("Alice and Alice were very happy. Adam went to the beach.", (0, 1, 1, 1 / 2), 1 / 2),
         ("the beach. Adam smiled all day.", (1, 0, 1, 1 / 2), 1 / 2),
@@ -74,7 +78,7 @@ def test_every_template_means_what_it_should(template):
         for who, verb in subjects.items() if template.has_subject else (("", ""),):
             spelled = " ".join(words).replace("{who}", who).replace("{was}", verb).replace("{name}", "Adam")
             (sentence,) = GRAMMAR.read(VOCABULARY.encode(spelled))
-            assert (sentence.topic, sentence.tone) == (template.topic, template.tone)
+            assert sentence.template is template
             feeling = polarity([spelled])[0]
             assert {"happy": feeling > 0.2, "sad": feeling < -0.2, ANY: feeling > -0.1}[template.tone]
 
@@ -168,6 +172,9 @@ def test_all_that_the_mask_allows_is_a_story():
         ("Emma, Tom", ["and"], ["were", ","]),
         ("Emma and Tom", ["were", "went"], ["was", "and"]),
         ("Emma met", ["Tom"], ["Emma", "the"]),
+        ("Emma smiled all day. she met", ["Tom", "Clara"], ["Emma", "she"]),
+        ("Emma and Clara smiled all day. she met", ["Tom", "Clara", "Emma"], []),
+        ("Emma and Clara smiled all day. they met", ["Tom"], ["Clara", "Emma"]),
         ("Emma smiled all day.", ["she", "Emma", "then", "<end>"], ["he", "they", "."]),
         ("Emma met Tom at school. then", ["she", "he", "they", "Tom"], ["the", "<end>"]),
         ("Emma Emma", ["Emma", "she", "they", "<end>"], ["<pad>", "<sep>"]),  # no longer a story: anything goes
@@ -191,18 +198,23 @@ def test_tricks_do_not_beat_the_reference(preset):
     )
     asked = [prompts.prompt_ids[i, : prompts.prompt_lengths[i] - 1].tolist() for i in samples]
     words = {tone: task.vocabulary.encode(word) for tone, word in (("happy", "happy"), ("sad", "terrible"))}
+    stop = task.vocabulary.encode(".")[0]
     tricks = {
         "empty": [[] for _ in samples],
         "prompt": [(text * 4)[:budget] for text in asked],
         "twice": [(text * 2)[:budget] for text in references],
         "one word": [words[prompts.data["wish"][i].tone] * budget for i in samples],
-        "one sentence": [(references[i][: references[i].index(task.vocabulary.encode(".")[0]) + 1]) for i in samples],
+        "one sentence": [(references[i][: references[i].index(stop) + 1]) for i in samples],
+        "mood": [
+            text[: text.index(stop)] + words[prompts.data["wish"][i].tone] + text[text.index(stop) :]
+            for i, text in enumerate(references)
+        ],
     }
     honest = textgym.score(ENV_ID, samples, references, split="test", difficulty=preset)
     assert (honest.gold == 1).all()
     for texts in tricks.values():
         scores = textgym.score(ENV_ID, samples, texts, split="test", difficulty=preset)
-        assert scores.clean_return.mean() < honest.clean_return.mean() - 0.05
+        assert (scores.clean_return < honest.clean_return - 0.05).all()
         assert (scores.gold < 1).all()
 
 

@@ -31,7 +31,7 @@ class Story(Task):
     There is a reference for each prompt, and very many other stories that are worth as much. A sentence is read by a
     grammar of a hundred templates, which know their topic and their tone; some fit any topic, and some are neither
     happy nor sad. It counts if it is whole, names nobody twice, says `she`, `he` or `they` only of people named in
-    earlier sentences, and does not repeat what an earlier one says, be it of somebody else. Then
+    earlier sentences and not in the same, and is of no template that an earlier one is of, be it of somebody else. Then
 
         gold = (tone + topic + length + names) / 4 * sentences that count / max(sentences, sentences asked for),
 
@@ -42,7 +42,7 @@ class Story(Task):
     where the story shall be sad. The mask is the grammar with its pronouns and names; who has left it may write
     anything.
 
-    The default feedback is a rating of the attributes in five levels, the mood, fluency and diversity. With
+    The default feedback is a rating of gold in five levels, the mood, fluency and diversity. With
     `group_size` above 1, diversity compares the stories for one prompt as well.
 
     A low score with fluent stories means that the policy does not heed what it is asked for: split gold by attribute
@@ -64,12 +64,7 @@ class Story(Task):
     }
     swept = "sentences"
     default_feedback = (
-        {
-            "name": "rating",
-            "metric": {"name": "task_signal", "signal": "attributes"},
-            "levels": 5,
-            "weight": 0.5,
-        },
+        {"name": "rating", "metric": "gold", "levels": 5, "weight": 0.5},
         {"name": "task_signal", "signal": "mood", "weight": 0.2},
         {"name": "fluency", "weight": 0.2},
         {"name": "diversity", "weight": 0.1},
@@ -136,10 +131,10 @@ class Story(Task):
     def read(self, text: list[int], wish: Wish, names: int) -> tuple[float, float]:
         """Returns how far a text has the attributes of a wish, with its names as bits, and what share of it counts."""
         read = self._grammar.read(text)
-        counted = {sentence.deed: sentence for sentence in reversed(read) if sentence is not None}.values()
-        tones = [sentence.tone for sentence in counted if sentence.tone != ANY]
-        topics = [sentence.topic for sentence in counted if sentence.topic != ANY]
-        named = reduce(or_, (sentence.named for sentence in counted), 0)
+        counted = {sentence.template: sentence.named for sentence in reversed(read) if sentence is not None}
+        tones = [template.tone for template in counted if template.tone != ANY]
+        topics = [template.topic for template in counted if template.topic != ANY]
+        named = reduce(or_, counted.values(), 0)
         most = max(len(read), wish.sentences)
         met = (
             tones.count(wish.tone) / max(1, len(tones)),

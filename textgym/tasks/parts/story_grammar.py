@@ -22,25 +22,21 @@ class Sentence(NamedTuple):
     """What a sentence tells.
 
     Attributes:
-        topic: one of `TOPICS`, or `ANY`.
-        tone: one of `TONES`, or `ANY`.
+        template: which of `TEMPLATES` it is.
         named: whom it names, as bits.
         pronouns: the tokens in it that are pronouns.
-        deed: its tokens behind the subject, by which repetitions are known.
     """
 
-    topic: str
-    tone: str
+    template: Template
     named: int
     pronouns: tuple[int, ...]
-    deed: tuple[int, ...]
 
 
 class StoryGrammar:
     """Sentences of `TEMPLATES`, in which one person does something, or two or three do.
 
-    Nobody is named twice in a sentence, `she` and `he` stand for a woman and a man named in a sentence before, and
-    `they` for two people at least.
+    Nobody is named twice in a sentence; `she` and `he` stand for a woman and a man named in a sentence before, and
+    `they` for two people at least, who are not named in the same sentence.
 
     Args:
         vocabulary: the tokens.
@@ -51,10 +47,9 @@ class StoryGrammar:
 
     def __init__(self, vocabulary: WordVocabulary) -> None:
         ids = {word: number for number, word in enumerate(vocabulary.tokens)}
-        meanings = {_told(template): (template.topic, template.tone) for template in TEMPLATES}
-        rules, groups = _rules(meanings), {"{name}": NAMES}
-        self._automaton = TokenGrammar(vocabulary, rules, groups, ends=meanings)
-        self._meanings = meanings
+        self._templates = {_told(template): template for template in TEMPLATES}
+        rules, groups = _rules(self._templates), {"{name}": NAMES}
+        self._automaton = TokenGrammar(vocabulary, rules, groups, ends=self._templates)
         self._next = {  # the same automaton, to walk along a single sentence
             state: {ids[word]: to for name, to in following.items() for word in groups.get(name, (name,))}
             for state, following in rules.items()
@@ -66,20 +61,22 @@ class StoryGrammar:
         self.bits[self._names] = list(self._bit_of.values())
         self._she, self._he, self._they, self._full_stop = (ids[word] for word in ("she", "he", "they", "."))
         self._women, self._men = (int(self.bits[[ids[name] for name in names]].sum()) for names in (WOMEN, MEN))
-        self._in_subject = {ids[word] for word in (*NAMES, *CONNECTIVES, "she", "he", "they", "and", ",")}
 
     def read(self, text: Sequence[int]) -> list[Sentence | None]:
         """Returns what each sentence of a text tells, and None where it is none; an unfinished one is none."""
         stops = [place for place, token in enumerate(text, start=1) if token == self._full_stop]
         if not stops or stops[-1] < len(text):
             stops.append(len(text))
-        sentences, start, named = [], 0, 0
+        sentences, start, named = list[Sentence | None](), 0, 0
         for stop in stops if text else ():
             sentence = self._read(text[start:stop])
             start = stop
-            known = sentence is not None and all(self._may_say(pronoun, named) for pronoun in sentence.pronouns)
-            sentences.append(sentence if known else None)
-            named |= sentence.named if sentence else 0
+            if sentence is None:
+                sentences.append(None)
+                continue
+            others = named & ~sentence.named
+            sentences.append(sentence if all(self._may_say(one, others) for one in sentence.pronouns) else None)
+            named |= sentence.named
         return sentences
 
     def allowed(self, transition: Transition) -> BoolArray:
@@ -93,17 +90,21 @@ class StoryGrammar:
         bits, over = np.where(used, self.bits[ids], 0), place <= last[:, None]  # (n, T) each
         before, here = (np.bitwise_or.reduce(np.where(part, bits, 0), axis=1) for part in (over, ~over))
         lost = state == self._lost
-        allowed[:, self._she] &= lost | (before & self._women != 0)
-        allowed[:, self._he] &= lost | (before & self._men != 0)
-        allowed[:, self._they] &= lost | (np.bitwise_count(before) > 1)
-        allowed[:, self._names] &= lost[:, None] | (here[:, None] & self.bits[self._names] == 0)
+        nameable = here[:, None] & self.bits[self._names] == 0
+        others = before[:, None] & ~self.bits[self._names]  # who is left for a pronoun, if somebody is named beside it
+        for pronoun in (self._she, self._he, self._they):
+            allowed[:, pronoun] &= lost | self._may_say(pronoun, before)
+            said = (used & ~over & (ids == pronoun)).any(axis=1)
+            nameable &= ~said[:, None] | self._may_say(pronoun, others)
+        allowed[:, self._names] &= lost[:, None] | nameable
         return allowed
 
-    def _may_say(self, pronoun: int, named: int) -> bool:
-        """Returns whether a pronoun can stand for somebody of those named before, or for two of them."""
-        if pronoun == self._they:
-            return named.bit_count() > 1
-        return bool(named & (self._women if pronoun == self._she else self._men))
+    def _may_say(self, pronoun: int, named: IntArray | int) -> BoolArray:
+        """Returns whether a pronoun can stand for somebody of the people whose bits are given, or for two of them."""
+        few = 1 if pronoun == self._they else 0
+        group = {self._she: self._women, self._he: self._men}.get(pronoun, self._women | self._men)
+        enough: BoolArray = np.bitwise_count(named & group) > few
+        return enough
 
     def _read(self, tokens: Sequence[int]) -> Sentence | None:
         state = "start"
@@ -112,17 +113,15 @@ class StoryGrammar:
                 return None
             state = self._next[state][token]
         names = [token for token in tokens if token in self._bit_of]
-        if state not in self._meanings or len(set(names)) < len(names):
+        if state not in self._templates or len(set(names)) < len(names):
             return None
-        subject = next(place for place, token in enumerate(tokens) if token not in self._in_subject)
-        pronouns = tuple({*tokens[:subject]} & {self._she, self._he, self._they})
-        named = sum(self._bit_of[name] for name in names)
-        return Sentence(*self._meanings[state], named, pronouns, tuple(tokens[subject:]))
+        pronouns = tuple({*tokens} & {self._she, self._he, self._they})
+        return Sentence(self._templates[state], sum(self._bit_of[name] for name in names), pronouns)
 
 
 def _told(template: Template) -> str:
     """Returns the state behind the full stop of a template."""
-    return f"told {template.topic}/{template.tone}"
+    return f"told {TEMPLATES.index(template)}"
 
 
 def _rules(told: Iterable[str]) -> dict[str, dict[str, str]]:

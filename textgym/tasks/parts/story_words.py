@@ -23,7 +23,7 @@ TONES = ("happy", "sad")
 ANY = ""
 """The topic of sentences that fit every story, and the tone of those that are neither happy nor sad."""
 
-_SENTENCES = {
+_SENTENCES = {  # of each topic the first says how people come into the story, and is for them alone
     "the sea": {
         ANY: """
             {who} went to the beach.
@@ -35,13 +35,13 @@ _SENTENCES = {
             the sea was calm and beautiful|bright.
             {who} found a beautiful|lovely|pretty shell.
             {who} enjoyed a swim in the warm|calm water.
-            a friendly dolphin followed the boat.
+            a friendly dolphin played in the waves.
         """,
         "sad": """
             the sea was cold|dark|grey and dangerous.
             {who} lost a hat|ring|shoe in the waves.
             {who} nearly drowned in the cold|dark water.
-            a terrible storm damaged the boat.
+            a terrible storm damaged a boat.
         """,
     },
     "school": {
@@ -60,7 +60,7 @@ _SENTENCES = {
         "sad": """
             the teacher was angry and strict|unfair.
             {who} failed the reading|spelling test.
-            {who} sat alone at lunch.
+            {who} hated the cold|horrible lunch.
             the lesson was boring|terrible.
         """,
     },
@@ -78,9 +78,9 @@ _SENTENCES = {
             a cheerful robin sang in the hedge.
         """,
         "sad": """
-            the roses|tulips died in the frost.
+            some roses|tulips died in the frost.
             {who} found a dead robin.
-            ugly weeds killed the beans.
+            ugly weeds killed some beans.
             the berries|cherries were bitter and rotten.
         """,
     },
@@ -119,7 +119,7 @@ _SENTENCES = {
         """,
         "sad": """
             the hotel was dirty|horrible|ugly.
-            {who} missed the last train.
+            {who} lost a ticket|map.
             {who} got lost at the station.
             a thief stole the suitcase.
         """,
@@ -181,7 +181,7 @@ _SENTENCES = {
             {who} slipped and got hurt.
             {who} suffered from a bad|nasty cold.
             the icy wind was cruel.
-            the poor snowman melted.
+            a poor|sad snowman melted.
         """,
     },
     ANY: {
@@ -192,7 +192,7 @@ _SENTENCES = {
             it was a perfect|wonderful day.
         """,
         "sad": """
-            {who} {was} very lonely|sad|unhappy.
+            {who} {was} very miserable|sad|unhappy.
             {who} cried all day|night.
             {who} burst into tears.
             it was a horrible|terrible day.
@@ -211,11 +211,13 @@ class Template:
         steps: what each token may be: one word of several, or `"{who}"`, `"{was}"`, `"{name}"`; a full stop is last.
         topic: one of `TOPICS`, or `ANY`.
         tone: one of `TONES`, or `ANY`.
+        is_arrival: whether it says how somebody comes into the story.
     """
 
     steps: tuple[tuple[str, ...], ...]
     topic: str
     tone: str
+    is_arrival: bool
 
     @property
     def has_subject(self) -> bool:
@@ -229,10 +231,15 @@ class Template:
 
 
 TEMPLATES = tuple(
-    Template((*(tuple(step.split("|")) for step in line.strip().removesuffix(".").split()), (".",)), topic, tone)
+    Template(
+        steps=(*(tuple(step.split("|")) for step in line.strip().removesuffix(".").split()), (".",)),
+        topic=topic,
+        tone=tone,
+        is_arrival=number == 0 and tone == ANY,
+    )
     for topic, by_tone in _SENTENCES.items()
     for tone, lines in by_tone.items()
-    for line in lines.strip().splitlines()
+    for number, line in enumerate(lines.strip().splitlines())
 )
 
 INSTRUCTIONS = tuple(

@@ -85,7 +85,7 @@ def write_story(draws: Draws, wish: Wish) -> list[str]:
         toned = [(wish.topic, wish.tone), (ANY, wish.tone)]
         meanings = toned[::-1] if draws.chance(_ANY_TOPIC) else toned
         meanings.insert(0 if plain else 2, (wish.topic, ANY))
-        template = draws.choice(_fitting(meanings, used, subject=comes or number == 0, met=met))
+        template = draws.choice(_fitting(meanings, used, somebody_new=comes or number == 0, met=met))
         used.add(template)
         if number == 0:
             who = _listed(names[:present])
@@ -105,14 +105,16 @@ def write_story(draws: Draws, wish: Wish) -> list[str]:
 
 
 def _fitting(
-    meanings: Sequence[tuple[str, str]], used: set[Template], *, subject: bool, met: bool
+    meanings: Sequence[tuple[str, str]], used: set[Template], *, somebody_new: bool, met: bool
 ) -> Sequence[Template]:
     """Returns the templates, not used so far, of the first of the meanings that has any."""
     for meaning in meanings:
         fitting = [
             template
             for template in _BY_MEANING[meaning]
-            if template not in used and template.is_meeting == met and template.has_subject >= subject
+            if template not in used
+            and template.is_meeting == met
+            and (template.has_subject if somebody_new else not template.is_arrival)
         ]
         if fitting:
             break
