@@ -13,13 +13,12 @@ from textgym.tasks.parts.code_language import LONGEST
 from textgym.tasks.parts.code_mask import START, State, is_whole, next_tokens, write
 from textgym.tasks.parts.code_programs import MOST_DEPTH, MOST_OPERATORS, MOST_WORDINGS
 from textgym.tasks.parts.code_samples import Sample, draw_samples
-from textgym.tasks.parts.code_tests import Example, credit, meets, program_of
+from textgym.tasks.parts.code_tests import Example, credit, meets, program_of, varies
 from textgym.tasks.parts.code_words import IDS, VOCABULARY
 from textgym.transition import Transition
 from textgym.types import BoolArray, FloatArray
 
 MOST_EXAMPLES = 3
-_READS_XS = {number for token, number in IDS.items() if token.startswith("xs")}
 
 
 class Code(Task):
@@ -42,9 +41,10 @@ class Code(Task):
     which is 1 for any program that is right on all of them, and 0 for every constant; what is no program, or fails,
     passes nothing.
 
-    The default feedback is the share of the shown examples that the text passes, if it reads `xs` (the task's signal
-    `"examples"`), whether it is a program (`"syntax"`), and a rating of ROUGE-L, which likes a program that looks as
-    expected. The shown examples are few, so a program that is right for them alone is paid like a right one. The mask
+    The default feedback is the share of the shown examples that the text passes, if it has three different values or
+    more for other inputs (the task's signal `"examples"`), whether it is a program (`"syntax"`), and a rating of
+    ROUGE-L, which likes a program that looks as expected. The shown examples are few, so a program that is right for
+    them alone is paid like a right one. The mask
     is the grammar of the language, without the tokens after which the program could not be completed in the budget; a
     text that has left the grammar may only end.
 
@@ -130,7 +130,7 @@ class Code(Task):
         return np.array([credit(*pair) for pair in zip(_texts(transition), references, strict=True)], np.float64)
 
     def examples_passed(self, transition: Transition) -> FloatArray:
-        """Returns the share of the shown examples that each text passes, (n,); 0 where it does not read `xs`."""
+        """Returns the share of the shown examples that each text passes, (n,); 0 where it is about constant."""
         shown = self._of_samples(transition, "examples")
         return np.array([_share(*pair) for pair in zip(_texts(transition), shown, strict=True)], np.float64)
 
@@ -159,7 +159,7 @@ def _texts(transition: Transition) -> list[tuple[int, ...]]:
 
 def _share(text: tuple[int, ...], examples: Sequence[Example]) -> float:
     program = program_of(text)
-    if program is None or _READS_XS.isdisjoint(text):
+    if program is None or not varies(text):
         return 0.0
     return sum(meets(program, example) for example in examples) / len(examples)
 

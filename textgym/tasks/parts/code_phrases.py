@@ -11,6 +11,8 @@ COUNTING = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eigh
 LEFT_OUT = "?"
 """What stands in the code for the number that the description leaves to the examples; there is at most one."""
 
+_MOST_TRIED = 13  # above what inputs hold: a larger number compares with them as this one does
+
 SUM, PRODUCT, WHOLE = range(3)
 """How strongly the outermost operator of a phrase binds; `WHOLE` where it needs no brackets anywhere."""
 
@@ -72,7 +74,7 @@ class Writer:
 
     def __init__(self, draws: Draws, *, operators: int, wordings: int, leaves_out: bool) -> None:
         self.draws, self.operators, self._wordings, self._leaves_out = draws, operators, wordings, leaves_out
-        self._left_out: tuple[int, tuple[int, int]] | None = None
+        self._left_out: int | None = None
 
     def choose(self, ways: Sequence[Way]) -> Way:
         """Returns one of the ways that the operators allow."""
@@ -90,17 +92,16 @@ class Writer:
         )
 
     def readings(self, code: str) -> list[str]:
-        """Returns the code with its number in place of `LEFT_OUT`, and then with each other that it might have been."""
+        """Returns the code with its number in place of `LEFT_OUT`, and then with each other that a reader may try."""
         if self._left_out is None:
             return [code]
-        number, (low, high) = self._left_out
-        others = (other for other in range(low, high + 1) if other != number)
-        return [code.replace(LEFT_OUT, str(said)) for said in (number, *others)]
+        others = (other for other in range(_MOST_TRIED + 1) if other != self._left_out)
+        return [code.replace(LEFT_OUT, str(said)) for said in (self._left_out, *others)]
 
     def _number(self, way: Way) -> Phrase:
         low, high = way.numbers
         number = low + self.draws.below(high - low + 1)
         if self._leaves_out and self._left_out is None:
-            self._left_out = number, way.numbers
+            self._left_out = number
             return Phrase(LEFT_OUT, "k", way.unsaid)
         return Phrase(str(number), "k", COUNTING[number])

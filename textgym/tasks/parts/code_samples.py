@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -17,7 +18,8 @@ from textgym.tasks.parts.code_words import program_ids, prompt_ids
 from textgym.tasks.parts.draws import Draws
 from textgym.tasks.parts.held_out import split_of
 
-_DRAWS, _TRIES = 64, 6
+_MOST_DRAWS = 4000  # in a row, of samples that cannot be used
+_TRIES = 6
 # How often a program of each depth is drawn.
 _DEPTHS = {1: (1,), 2: (1, 2, 2, 2, 2), 3: (1, 2, 2, 2, 3, 3, 3, 3, 3, 3)}
 _HIDDEN_INPUTS = frozenset(POOL)
@@ -35,20 +37,29 @@ class Sample(NamedTuple):
 def draw_samples(
     *, depth: int, operators: int, wordings: int, vague: float, examples: int, longest: int, size: int
 ) -> Mapping[str, Sequence[Sample]]:
-    """Returns the samples of each split; `Code` says what the arguments are."""
-    draws = Draws(7)
-    wanted = {split: size // 8 * (6 if split == "train" else 1) for split in SPLITS}
+    """Returns the samples of each split; `Code` says what the arguments are.
+
+    No program has more samples than two and twice what those of its split have on average.
+
+    Raises:
+        ValueError: if there are not so many different prompts.
+    """
+    draws, eighth, in_vain = Draws(7), size // 8, 0
+    wanted = {split: size - 2 * eighth if split == "train" else eighth for split in SPLITS}
     split_by_behaviour: dict[str, str] = {}
     made: dict[str, dict[tuple[int, ...], Sample]] = {split: {} for split in SPLITS}
-    for _ in range(_DRAWS * size):
-        if not wanted:
-            break
+    frequency: dict[str, Counter[str]] = {split: Counter() for split in SPLITS}
+    while any(len(made[split]) < wanted[split] for split in SPLITS):
+        in_vain += 1
+        if in_vain > _MOST_DRAWS:
+            raise ValueError(f"size must be smaller, got {size}: there are not so many different prompts")
         writer = Writer(draws, operators=operators, wordings=wordings, leaves_out=draws.chance(vague))
         phrase = draw_program(writer, draws.choice(_DEPTHS[depth]))
         split = split_of(phrase.shape)
-        if split not in wanted:
-            continue
         code, *others = writer.readings(phrase.code)
+        known = frequency[split]
+        if len(made[split]) == wanted[split] or known[code] > 1 + 2 * len(made[split]) / (len(known) + 1):
+            continue
         program = _parsed(code)
         shown = _draw_examples(draws, program, count=examples, longest=longest, natural=operators == 1)
         does = _behaviour(code)
@@ -57,9 +68,9 @@ def draw_samples(
         if any(all(meets(_parsed(other), example) for example in shown) for other in others):
             continue  # the examples leave open which number it is
         prompt = tuple(prompt_ids(phrase.english, shown))
-        made[split][prompt] = Sample(prompt, program_ids(code), shown, phrase.shape)
-        if len(made[split]) == wanted[split]:
-            del wanted[split]
+        if prompt not in made[split]:
+            made[split][prompt], in_vain = Sample(prompt, program_ids(code), shown, phrase.shape), 0
+            known[code] += 1
     return {split: list(samples.values()) for split, samples in made.items()}
 
 

@@ -63,6 +63,13 @@ def behaviour(program: Expression) -> str | None:
     return " ".join(values) if len({*values} - {"None"}) >= 3 else None
 
 
+@lru_cache(maxsize=2**14)
+def varies(ids: tuple[int, ...]) -> bool:
+    """Returns whether token ids spell a program that has three different values or more for some of the pool."""
+    program = program_of(ids)
+    return program is not None and behaviour(program) is not None
+
+
 @lru_cache(maxsize=2**13)
 def hidden_tests(reference: tuple[int, ...]) -> HiddenTests:
     """Returns the hidden tests of a program: inputs for which it has a value, these as different as can be."""

@@ -15,7 +15,20 @@ _ENGLISH = """
     less list most multiply not number numbers occurs odd of order others remainder remainders replace reverse rising
     rounding second smaller smallest square subtract sum take than that the then times to total with
 """
-VOCABULARY = WordVocabulary(list(dict.fromkeys([*TOKENS, "f([", "f(xs)", *COUNTING, *_ENGLISH.split()])))
+
+
+class CodeVocabulary(WordVocabulary):
+    """Words that need no spaces between them where code needs none: `x*2+1` is `x * 2 + 1`."""
+
+    def _may_part(self, part: str, end: int) -> bool:
+        return not (_is_word(part[end - 1]) and _is_word(part[end : end + 1]))
+
+
+def _is_word(character: str) -> bool:
+    return character.isalnum() or character == "_"
+
+
+VOCABULARY = CodeVocabulary(list(dict.fromkeys([*TOKENS, "f([", "f(xs)", *COUNTING, *_ENGLISH.split()])))
 IDS = {word: number for number, word in enumerate(VOCABULARY.tokens)}
 
 
