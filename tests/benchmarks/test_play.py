@@ -15,7 +15,7 @@ from benchmarks.cli import app
 from benchmarks.play import MOST_WORDS, Game
 
 COPY, DIALOGUE, DOCSTRING = "textgym/Copy-v0", "textgym/Dialogue-v0", "textgym/Docstring-v0"
-TAXI = "take the booking. user: hello, i am looking for a taxi at seven."
+TAXI = "take the booking. user: hello, I am looking for a taxi at seven."
 
 
 def play(env_id: str, *lines: str, options: tuple[str, ...] = ()) -> Result:
@@ -83,14 +83,14 @@ def test_an_unknown_word_is_one_line_with_a_suggestion_and_the_text_goes_on() ->
 
 
 def test_a_dialogue_is_played_turn_by_turn() -> None:
-    turns = ["which day?", "", "how many", "people?", "", "shall i book it?", ""]
-    turns += ["booked: a taxi for four on monday at noon.", "", "/quit"]
+    turns = ["which day?", "", "how many", "people?", "", "shall I book it?", ""]
+    turns += ["booked: a taxi for four on Monday at noon.", "", "/quit"]
     told = play(DIALOGUE, *turns, options=("--sample", str(sample_of(TAXI)))).output
     assert TAXI in told
     said = [line for line in told.splitlines() if line.startswith(("agent: ", "user: "))]
     assert [line for line in said if line.startswith("agent: ")] == [
-        "agent: which day?", "agent: how many", "agent: how many people?", "agent: shall i book it?",
-        "agent: booked: a taxi for four on monday at noon.",
+        "agent: which day?", "agent: how many", "agent: how many people?", "agent: shall I book it?",
+        "agent: booked: a taxi for four on Monday at noon.",
     ]  # fmt: skip
     assert [line.split(":")[0] for line in said] == [
         "agent",
@@ -104,8 +104,8 @@ def test_a_dialogue_is_played_turn_by_turn() -> None:
     ]
     assert "gold 1.000 (ended)" in told
     assert [line for line in told.splitlines() if line.startswith("reference: ")] == [
-        "reference: which day?", "reference: how many people?", "reference: shall i book it?",
-        "reference: booked: a taxi for four on monday at noon.",
+        "reference: which day?", "reference: how many people?", "reference: shall I book it?",
+        "reference: booked: a taxi for four on Monday at noon.",
     ]  # fmt: skip
 
 
@@ -143,7 +143,7 @@ def test_an_empty_line_ends_nothing_where_no_end_belongs() -> None:
 
 def test_tab_completes_words() -> None:
     game = Game(gymnasium.make(DIALOGUE).unwrapped, Console(), input, seed=0, sample=None)  # type: ignore[arg-type]
-    assert [game.complete("mo", number) for number in range(3)] == ["morning", "monday", None]
+    assert [game.complete("mo", number) for number in range(3)] == ["morning", "Monday", None]
 
 
 def test_commands() -> None:

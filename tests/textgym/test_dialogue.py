@@ -21,9 +21,9 @@ from textgym.turns import read_turns, split_turns
 
 DIALOGUE = "textgym/Dialogue-v0"
 LEVELS = ("easy", "medium", "hard")
-TAXI = "take the booking. user: hello, i am looking for a taxi at seven."  # he will change seven to noon
-DAY, PEOPLE, CHECK = "which day?", "how many people?", "shall i book it?"
-RIGHT = "booked: a taxi for four on monday at noon."
+TAXI = "take the booking. user: hello, I am looking for a taxi at seven."  # he will change seven to noon
+DAY, PEOPLE, CHECK = "which day?", "how many people?", "shall I book it?"
+RIGHT = "booked: a taxi for four on Monday at noon."
 
 
 def task_of(level="easy"):
@@ -61,18 +61,23 @@ def heard(simulator, row=0):
         (["on which day?", "for how many?", "is that right?", RIGHT], 1, 1, 1),
         ([PEOPLE, DAY, CHECK, RIGHT], 1, 1, 1),
         ([DAY, PEOPLE, RIGHT], 1, 1, 2 / 4),  # without the check he may be lucky, but who knows
-        ([DAY, PEOPLE, CHECK, RIGHT.replace("noon", "seven")], 0, 3 / 4, 1),
-        ([DAY, PEOPLE, CHECK, RIGHT.replace("taxi", "table")], 0, 3 / 4, 1),
-        ([DAY, PEOPLE, CHECK, "booked: a taxi for four at noon."], 0, 3 / 4, 1),
-        ([DAY, PEOPLE, CHECK, "booked: a taxi for four at noon on monday."], 0, 0, 3 / 4 * 2 / 3),  # the wrong order
+        ([DAY, PEOPLE, CHECK, RIGHT.replace("noon", "seven")], 0, 3 / 4, 3 / 4),
+        ([DAY, PEOPLE, CHECK, RIGHT.replace("taxi", "table")], 0, 3 / 4, 3 / 4),
+        ([DAY, PEOPLE, CHECK, "booked: a taxi for four at noon."], 0, 3 / 4, 3 / 4),
+        (
+            [DAY, PEOPLE, CHECK, "booked: a taxi for four at noon on Monday."],
+            0,
+            0,
+            3 / 4 * 2 / 3 / 2,
+        ),  # the wrong order, so no booking
         ([RIGHT], 1, 1, 0),  # nobody can know it all at once
         (["booked: a taxi."], 0, 1 / 4, 0),
         ([DAY, DAY, PEOPLE, CHECK, RIGHT], 4 / 5, 1, 2 / 3),
         ([CHECK, DAY, PEOPLE, CHECK, CHECK, RIGHT], 4 / 6, 1, 1 / 3),  # too soon, and once too often
-        (["monday", DAY, "what time?", PEOPLE, CHECK, RIGHT], 4 / 6, 1, 1 / 3),  # not understood, and told already
+        (["Monday", DAY, "what time?", PEOPLE, CHECK, RIGHT], 4 / 6, 1, 1 / 3),  # not understood, and told already
         ([DAY, DAY, DAY, DAY, PEOPLE, CHECK, RIGHT], 0, 0, 0),  # the third wasted turn is more than he bears
-        ([DAY, "", PEOPLE, CHECK, RIGHT], 0, 0, 1 / 4),  # an empty turn, and he hangs up
-        ([DAY, f"{PEOPLE} {CHECK}", CHECK], 0, 0, 1 / 4 * 1 / 3),  # two questions in one turn
+        ([DAY, "", PEOPLE, CHECK, RIGHT], 0, 0, 1 / 4 / 2),  # an empty turn, and he hangs up
+        ([DAY, f"{PEOPLE} {CHECK}", CHECK], 0, 0, 1 / 4 * 1 / 3 / 2),  # two questions in one turn
         ([""], 0, 0, 0),
     ],
 )
@@ -99,7 +104,7 @@ def test_the_documented_example_is_real():
 def test_what_a_user_says_depends_on_the_question_and_its_wording_on_chance():
     tokens = [*task_of().encode_text(DAY), 2]
     simulator, _ = played([tokens] * 600, sample_of(TAXI))
-    answers = [wording.format(phrase="on monday", value="monday") for wording in words.REPLIES["answer"]]
+    answers = [wording.format(phrase="on Monday", value="Monday") for wording in words.REPLIES["answer"]]
     corrections = [wording.format(value="noon", other="seven") for wording in words.REPLIES["correct"]]
     found = [heard(simulator, row)[0] for row in range(600)]
     assert set(found) == {f"{answer} {correction}" for answer in answers for correction in corrections}
@@ -110,13 +115,13 @@ def test_what_a_user_says_depends_on_the_question_and_its_wording_on_chance():
 @pytest.mark.parametrize(
     ("turns", "said"),
     [
-        ([PEOPLE, DAY], ["four .* noon, not seven|four .*change seven to noon", "monday"]),  # he corrects it at once
+        ([PEOPLE, DAY], ["four.* noon, not seven|four.* change seven to noon", "Monday"]),  # he corrects it at once
         ([DAY, PEOPLE, CHECK], ["", "four", "^yes"]),
         ([DAY, PEOPLE, CHECK, CHECK], ["", "", "", "^yes"]),
-        ([DAY, DAY], ["", "i said monday|as i said, on monday|monday, i told you"]),
+        ([DAY, DAY], ["", "I said Monday|as I said, on Monday|Monday, I told you"]),
         (["what time?", DAY], ["seven", "noon"]),  # a repeated question does not bring the correction about
         ([CHECK], ["not yet|not know"]),
-        (["monday"], ["sorry, what|pardon|not understand"]),
+        (["Monday"], ["sorry, what|pardon|not understand"]),
     ],
 )
 def test_what_the_user_replies(turns, said):
@@ -193,7 +198,7 @@ def test_after_what_the_grammar_lacks_a_turn_can_only_end():
     env = gymnasium.make(DIALOGUE).unwrapped
     env.reset(seed=0)
     simulator = env.simulator
-    (monday,) = simulator.vocabulary.encode("monday")
+    (monday,) = simulator.vocabulary.encode("Monday")
     for text, allowed in (([monday], {2}), ([monday, 2], None), ([1], {2}), ([*simulator.vocabulary.encode(DAY)], {2})):
         env.reset(options={"sample": 0})
         for token in text:
@@ -250,6 +255,7 @@ def test_no_trick_beats_the_reference_on_the_default_feedback(level):
     references = [prompts.reference_ids[s, : prompts.reference_lengths[s]].tolist() for s in samples]
     asked = [prompts.prompt_ids[s, : prompts.prompt_lengths[s] - 1].tolist() for s in samples]
     (please,) = task.vocabulary.encode("booked")
+    nothing = task.vocabulary.encode("booked: a room.")  # or one that is a fifth of it
     tricks = {
         "empty": [[]] * 64,
         "prompt": asked,
@@ -260,6 +266,7 @@ def test_no_trick_beats_the_reference_on_the_default_feedback(level):
         "one word": [[please] * 99] * 64,
         "one question": [[*task.vocabulary.encode(DAY), 2] * 20] * 64,
         "booking at once": [split_turns(reference)[-1] for reference in references],
+        "something else": [[*reference[: -1 - reference[::-1].index(2)], 2, *nothing] for reference in references],
     }
     returns = {
         name: score(DIALOGUE, samples, texts, difficulty=level, noise=[], truncate=True).clean_return.mean()
@@ -291,6 +298,7 @@ def test_users_are_as_the_preset_says(level):
     assert {len(goal.wanted) for goal in goals} == {preset["slots"]}
     assert {len(goal.other) for goal in goals} == set(range(preset["corrections"] + 1))
     assert {len(goal.told) for goal in goals} == set(range(1, preset["slots"]))
+    assert not any("name" in goal.other for goal in goals)
     assert all(goal.other[slot] != goal.wanted[slot] for goal in goals for slot in goal.other)
     assert max(map(len, task.prompt_set("train").reference_ids)) < task.max_new_tokens
 
@@ -306,9 +314,10 @@ def test_the_default_is_easy():
         ({"slots": 2}, "slots must be 3 to 5, got 2"),
         ({"slots": 6}, "slots must be 3 to 5, got 6"),
         ({"corrections": 3}, "corrections must be 0 to 2, got 3"),
-        ({"patience": -1}, "patience must be at least 0, got -1"),
+        ({"patience": -1}, "patience must be 0 to 8, got -1"),
         ({"size": 63}, "size must be at least 64, got 63"),
-        ({"size": 20_000, "corrections": 0}, "size must be less than the 19,"),
+        ({"patience": 10**6}, "patience must be 0 to 8, got 1000000"),
+        ({"size": 10**6, "corrections": 0}, "size must be smaller, got 1000000"),
     ],
 )
 def test_wrong_arguments_are_refused(arguments, told):

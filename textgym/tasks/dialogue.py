@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
+from itertools import chain
 from typing import Any, ClassVar
 
 import numpy as np
@@ -20,18 +21,18 @@ from textgym.turns import split_turns
 from textgym.types import BoolArray, FloatArray, TokenArray
 from textgym.vocabulary import WordVocabulary
 
-_SLACK = 6  # tokens beyond the longest reference: room for a question that was not needed
+_MOST_PATIENCE = 8
 
 
 class Dialogue(Task):
     """Take a booking: ask the user for what is missing, check, and book what he really wants, before he leaves.
 
-    Example: prompt `take the booking. user: hello, i am looking for a taxi at seven.`, and, turn by turn,
+    Example: prompt `take the booking. user: hello, I am looking for a taxi at seven.`, and, turn by turn,
 
-        which day?              on monday, please. sorry, noon, not seven.
+        which day?              on Monday, please. sorry, noon, not seven.
         how many people?        for four, please.
-        shall i book it?        yes, that is right.
-        booked: a taxi for four on monday at noon.
+        shall I book it?        yes, that is right.
+        booked: a taxi for four on Monday at noon.
 
     The agent writes what is on the left, each turn closed by an end token; the user's answers come from the
     environment, in words of his own, each closed by a separator. What he wants and when he corrects himself is part of
@@ -46,9 +47,10 @@ class Dialogue(Task):
     does not gain by it, and loses where a correction was still to come.
 
     The task's own signals are `"goal"`, the share of the booking that is right, and `"mood"`, the share of the needed
-    turns that the agent took, times `1 - wasted / (patience + 1)`. The default feedback is a rating of the goal in five
-    levels, and two implicit signs of the user's mood: how long he dwells, and whether he clicks on what he is sent.
-    Metrics that read texts see the agent's turns with the end tokens between them, and nothing that the user said.
+    turns that the agent took, times `1 - wasted / (patience + 1)`, times the goal, or 1/2 without a booking. The
+    default feedback is a rating of the goal in five levels, and two implicit signs of the user's mood: how long he
+    dwells, and whether he clicks on what he is sent. Metrics that read texts see the agent's turns with the end tokens
+    between them, and nothing that the user said.
 
     Masks follow the grammar of what the agent may say: two wordings of each question and of the check, and all
     bookings. After anything else only the end token is left.
@@ -59,8 +61,8 @@ class Dialogue(Task):
 
     Args:
         slots: how many of day, time, people, place and name there are, 3 to 5.
-        corrections: how many slots a user gets wrong at most, 0 to 2.
-        patience: how many wasted turns he bears, at least 0.
+        corrections: how many slots a user gets wrong at most, 0 to 2; he knows his name.
+        patience: how many wasted turns he bears, 0 to 8.
         size: how many different prompts all splits have together, at least 64.
 
     Version history: v0, the first.
@@ -90,7 +92,7 @@ class Dialogue(Task):
         for name, value, low, high in (
             ("slots", slots, 3, len(SLOTS)),
             ("corrections", corrections, 0, 2),
-            ("patience", patience, 0, np.inf),
+            ("patience", patience, 0, _MOST_PATIENCE),
             ("size", size, 64, np.inf),
         ):
             if not low <= value <= high:
@@ -102,7 +104,8 @@ class Dialogue(Task):
         self._grammar = Grammar(self.vocabulary, SLOTS[:slots])
         self._users = draw_users(SLOTS[:slots], corrections, size)
         longest = max(len(self._reference(goal)) for goal in self._users.values())
-        self.max_new_tokens = longest + 1 + _SLACK
+        turn = 1 + max(len(self._spell(said)) for said in (*chain.from_iterable(QUESTIONS.values()), *CHECKS))
+        self.max_new_tokens = longest + 1 + patience * turn
         self.max_reply_tokens = most_reply_tokens(SLOTS[:slots], corrections, patience, self._spell)
         self.signals = {"goal": self.goal, "mood": self.mood}
 
@@ -120,7 +123,7 @@ class Dialogue(Task):
         return np.array([talk.share_right for talk in self._talks(transition)])
 
     def mood(self, transition: Transition) -> FloatArray:
-        """Returns how far the user came along, times the patience that he has left, (n,), in [0, 1]."""
+        """Returns how content the user is, (n,), in [0, 1]."""
         return np.array([talk.mood for talk in self._talks(transition)])
 
     def allowed_tokens(self, transition: Transition) -> BoolArray:

@@ -8,7 +8,7 @@ from textgym.tasks.parts.dialogue_user import Goal
 from textgym.tasks.parts.dialogue_words import GREETINGS, IN_PHRASE, INSTRUCTION, KINDS, WISHES, phrase, values
 from textgym.tasks.parts.draws import Draws
 
-_MOST_DRAWS = 8  # for each user, since no two prompts may be the same
+_MOST_REPEATS = 1000  # in a row, of prompts drawn before
 
 
 def draw_users(slots: Sequence[str], corrections: int, size: int) -> dict[tuple[str, ...], Goal]:
@@ -22,21 +22,25 @@ def draw_users(slots: Sequence[str], corrections: int, size: int) -> dict[tuple[
     Raises:
         ValueError: if there are not so many prompts.
     """
-    draws, users = Draws(0), dict[tuple[str, ...], Goal]()
-    for _ in range(_MOST_DRAWS * size):
+    draws, users, repeats = Draws(0), dict[tuple[str, ...], Goal](), 0
+    while len(users) < size:
         goal = _goal(slots, corrections, draws)
         told = (phrase(goal.what, slot, goal.at_first(slot)) for slot in goal.told)
         (begins, ends), greeting = draws.choice(WISHES), draws.choice(GREETINGS)
-        users.setdefault((INSTRUCTION, greeting, begins, goal.what, *told, ends), goal)
-        if len(users) == size:
-            return users
-    raise ValueError(f"size must be less than the {len(users):,} different prompts that were found, got {size:,}")
+        prompt = (INSTRUCTION, greeting, begins, goal.what, *told, ends)
+        if prompt not in users:
+            users[prompt], repeats = goal, 0
+            continue
+        repeats += 1
+        if repeats > _MOST_REPEATS:
+            raise ValueError(f"size must be smaller, got {size}: there are not so many different prompts")
+    return users
 
 
 def _goal(slots: Sequence[str], corrections: int, draws: Draws) -> Goal:
     what = draws.choice(KINDS)
     wanted = {slot: draws.choice(values(what, slot)) for slot in slots}
     told = draws.shuffled(slots)[: 1 + draws.below(len(slots) - 1)]
-    wrong = draws.shuffled(slots)[: draws.below(corrections + 1)]
+    wrong = draws.shuffled([slot for slot in slots if slot != "name"])[: draws.below(corrections + 1)]
     other = {slot: draws.choice([value for value in values(what, slot) if value != wanted[slot]]) for slot in wrong}
     return Goal(what, wanted, other, told=[slot for slot in IN_PHRASE if slot in told])

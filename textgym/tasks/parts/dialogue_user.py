@@ -129,8 +129,12 @@ class Talk:
 
     @property
     def mood(self) -> float:
-        """How far the user came along, in [0, 1], times the patience that he has left, in [0, 1]."""
-        return self.useful / self.goal.needed * (1 - self.wasted / (self.patience + 1))
+        """How far the user came along, the patience that he has left, and how right the booking is, multiplied.
+
+        Each is in [0, 1]; who has no booking is half as content.
+        """
+        came_along, left = self.useful / self.goal.needed, 1 - self.wasted / (self.patience + 1)
+        return came_along * left * (0.5 if self.booked is None else self.share_right)
 
     def words(self, chance: Sequence[float]) -> list[str]:
         """Returns what the user says next, sentence by sentence, from two numbers in (0, 1); nothing if it is over."""

@@ -8,7 +8,7 @@ SLOTS = ("day", "time", "people", "where", "name")
 """All that may be asked; a user has a wish for the first of them, as many as the task says."""
 
 IN_PHRASE = ("where", "people", "day", "time", "name")
-"""Their order in `a table at Bella for two on friday at seven under the name Anna`."""
+"""Their order in `a table at Bella for two on Friday at seven under the name Anna`."""
 
 PLACES = {
     "table": ("at", ("Bella", "Lotus", "Olympia", "Sakura", "Verdi", "Zorba")),
@@ -21,7 +21,7 @@ PLACES = {
 KINDS = tuple(PLACES)
 
 _VALUES = {
-    "day": ("on", ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")),
+    "day": ("on", ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")),
     "time": ("at", ("seven", "eight", "nine", "ten", "eleven", "noon", "midnight")),
     "people": ("for", ("two", "three", "four", "five", "six")),
     "name": ("under the name", ("Anna", "Boris", "Clara", "David", "Elena", "Felix", "Greta", "Hugo")),
@@ -34,28 +34,28 @@ QUESTIONS = {
     "where": ("which place?", "where?"),
     "name": ("under which name?", "your name, please?"),
 }
-CHECKS = ("shall i book it?", "is that right?")
+CHECKS = ("shall I book it?", "is that right?")
 BOOKED = "booked: a"
 """What the agent may say; of each group, the references use the first."""
 
 INSTRUCTION = "take the booking. user:"
 GREETINGS = ("hello,", "hi,", "good morning,", "good day,", "good evening,", "excuse me,")
 WISHES = (
-    ("i need a", "."), ("i would like a", ", please."), ("could i have a", "?"), ("can you book me a", "?"),
-    ("please book me a", "."), ("i am looking for a", "."),
+    ("I need a", "."), ("I would like a", ", please."), ("could I have a", "?"), ("can you book me a", "?"),
+    ("please book me a", "."), ("I am looking for a", "."),
 )  # fmt: skip
 """How a prompt begins: an instruction, a greeting, and what stands before and behind the wish."""
 
 REPLIES = {
-    "answer": ("{phrase}, please.", "{phrase}.", "{value}, please.", "{value} would be great.", "let us say {value}."),
+    "answer": ("{phrase}, please.", "{phrase}.", "{value}, please.", "make it {value}, please.", "let us say {value}."),
     "correct": (
-        "no, sorry, make that {value}, not {other}.", "wait, i meant {value}, not {other}.",
+        "no, sorry, make that {value}, not {other}.", "wait, I meant {value}, not {other}.",
         "oh, please change {other} to {value}.", "sorry, {value}, not {other}.",
     ),
     "yes": ("yes, please.", "yes, go ahead.", "yes, that is right."),
-    "again": ("i said {value}.", "as i said, {phrase}.", "{value}, i told you."),
+    "again": ("I said {value}.", "as I said, {phrase}.", "{value}, I told you."),
     "early": ("no, not yet.", "wait, you do not know it all yet."),
-    "lost": ("sorry, what do you mean?", "pardon?", "i do not understand."),
+    "lost": ("sorry, what do you mean?", "pardon?", "I do not understand."),
 }  # fmt: skip
 NAME_ANSWERS = ("{value}.", "it is {value}.", "my name is {value}.", "{phrase}, please.")
 """What the user says: to a question, beside or to the check if he was wrong before, to the check if he was not, to a
