@@ -15,7 +15,6 @@ from rich.text import Text
 
 from textgym.simulator import Simulator
 from textgym.tasks.base import SPLITS, PromptSet
-from textgym.types import TokenArray
 
 QUANTILES = (0, 25, 50, 75, 95, 100)
 
@@ -42,8 +41,11 @@ def describe(env_id: str, console: Console, *, samples: int = 3, **env_kwargs: A
         prompt_set = task.prompt_set(split)
         for sample in range(min(samples, len(prompt_set))):
             console.print(Text(f"\n{split} {sample:,}", style="dim"))
-            console.print(Text(_decoded(simulator, prompt_set.prompt_ids, prompt_set.prompt_lengths, sample)))
-            reference = _decoded(simulator, prompt_set.reference_ids, prompt_set.reference_lengths, sample)
+            prompt = prompt_set.prompt_ids[sample, : prompt_set.prompt_lengths[sample]]
+            console.print(Text(simulator.vocabulary.decode(prompt.tolist())))
+            reference = simulator.task.decode_text(
+                prompt_set.reference_ids[sample, : prompt_set.reference_lengths[sample]].tolist()
+            )
             console.print(Text(reference or "(no reference)", style="bold" if reference else "dim"))
 
 
@@ -67,7 +69,3 @@ def _lengths(simulator: Simulator) -> Table:
             found = np.percentile(lengths, QUANTILES, method="lower")
             table.add_row(f"{split} {name}", f"{len(prompt_set):,}", *(f"{length:,}" for length in found))
     return table
-
-
-def _decoded(simulator: Simulator, ids: TokenArray, lengths: TokenArray, sample: int) -> str:
-    return simulator.task.decode_transcript(ids[sample, : lengths[sample]].tolist())

@@ -23,6 +23,7 @@ from textgym.vocabulary import SPECIAL_TOKENS, Vocabulary
 HELP = {
     "/end": "or an empty line: ends the text, or your turn where somebody answers",
     "/words": "lists what may come next; /words THE what of it begins with THE",
+    "/undo": "takes back the last line that was written, and what was answered",
     "/next": "leaves this text for another prompt",
     "/quit": "leaves",
     "/help": "shows this",
@@ -91,6 +92,7 @@ class Game:
         self._earned = np.zeros((2, len(self.simulator.signal_names)))  # clean and observed, of the text under way
         self._observed = np.zeros(len(self.simulator.signal_names), np.bool_)
         self._paid = 0.0
+        self._before: list[dict[str, Any]] = []  # what /undo goes back to, the last at the end
 
     def play(self) -> None:
         """Shows prompts and reads texts until the person leaves."""
@@ -112,6 +114,7 @@ class Game:
         _, info = self.env.reset(**self._reset)
         self._reset, self._sample, self._shown = {}, int(info["sample"]), []
         self._earned[:] = self._observed[:] = self._paid = 0
+        self._before = []
         size, split = len(self.simulator.prompt_set), self.simulator.split
         self._say(f"\nprompt {self._sample:,} of the {size:,} of {split}", "dim")
         self._say(prompt_and_text(self.simulator, 0)[0], "bold")
@@ -130,6 +133,8 @@ class Game:
             elif line == "/help":
                 for name, meaning in HELP.items():
                     self._say(f"{name:<8}{meaning}")
+            elif line == "/undo":
+                self._undo()
             elif line in ("/next", "/quit"):
                 return line == "/next"
             elif line.startswith("/"):
@@ -153,9 +158,14 @@ class Game:
     def _write(self, tokens: list[int]) -> None:
         """Writes tokens and shows what became of them; what is typed after the end of a text is not written."""
         spelled = self.simulator.vocabulary.tokens
+        if tokens:
+            self._before.append(self._state())
         for token in tokens:
             if token != Vocabulary.end_id and not self.env.action_masks()[token]:
-                self._say(f"{spelled[token].strip()!r} does not belong here; /words lists what does", "yellow")
+                self._say(
+                    f"{spelled[token].strip()!r} does not belong here; /words lists what does, /undo takes it back",
+                    "yellow",
+                )
             _, reward, over, _, info = self.env.step(token)
             self._earned += info["signals"], info["observed_signals"]
             self._observed |= info["observed_mask"]
@@ -173,6 +183,20 @@ class Game:
         self._show_text()
         if not self.simulator.running[0]:
             self._settle(info)
+
+    def _state(self) -> dict[str, Any]:
+        """Returns all that writing changes."""
+        earned = self._earned.copy(), self._observed.copy(), self._paid
+        return {"env": self.env.get_state(), "earned": earned, "shown": self._shown}
+
+    def _undo(self) -> None:
+        if not self._before:
+            self._say("nothing is written yet", "yellow")
+            return
+        state = self._before.pop()
+        self.env.set_state(state["env"])
+        (self._earned, self._observed, self._paid), self._shown = state["earned"], state["shown"]
+        self._say("\n".join(self._shown) or "(nothing is written)")
 
     def _show_text(self) -> None:
         """Shows the lines of the text that are new or have grown."""

@@ -78,7 +78,7 @@ def test_an_unknown_word_is_one_line_with_a_suggestion_and_the_text_goes_on() ->
     sample = str(sample_of(TAXI))
     told = play(DIALOGUE, "witch day?", "which day?", options=("--sample", sample))
     (line,) = [line for line in told.output.splitlines() if "witch" in line and not line.startswith(">")]
-    assert line == "not in the vocabulary of 136 words: witch (did you mean 'which'?)"
+    assert line == "not in the vocabulary of 134 words: witch (did you mean 'which'?)"
     assert told.output.splitlines()[-1] == "agent: which day?"
 
 
@@ -143,13 +143,24 @@ def test_an_empty_line_ends_nothing_where_no_end_belongs() -> None:
 
 def test_tab_completes_words() -> None:
     game = Game(gymnasium.make(DIALOGUE).unwrapped, Console(), input, seed=0, sample=None)  # type: ignore[arg-type]
-    assert [game.complete("mo", number) for number in range(3)] == ["morning", "Monday", None]
+    assert [game.complete("mus", number) for number in range(2)] == ["museum", None]
+
+
+def test_undo_takes_back_the_last_line_and_its_answer() -> None:
+    turns = ["/undo", "which day?", "?", "/undo", "", "which", "", "/end", "/undo", "/undo", "/undo"]
+    turns += ["how many people?", "", "which day?", "", "shall I book it?", ""]
+    turns += ["booked: a taxi for four on Monday at noon.", "", "/quit"]
+    told = play(DIALOGUE, *turns, options=("--sample", str(sample_of(TAXI)))).output
+    assert "> /undo\nnothing is written yet\n" in told
+    assert "'?' does not belong here; /words lists what does, /undo takes it back" in told
+    assert "> /undo\nagent: which day?\n" in told
+    assert "gold 1.000 (ended)" in told
 
 
 def test_commands() -> None:
     told = play(COPY, "/help", "/wrods", "a b", "/next", "", "", "/next").output
     assert "/next   leaves this text for another prompt" in told
-    assert "unknown command '/wrods' (did you mean '/words'?); known: /end, /words, /next, /quit, /help" in told
+    assert "unknown command '/wrods' (did you mean '/words'?); known: /end, /words, /undo, /next, /quit, /help" in told
     assert told.count("\nprompt ") == 4  # the first, one by /next, and twice another after an end
     assert told.count("gold ") == 1
 
