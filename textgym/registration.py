@@ -282,7 +282,7 @@ def check_arguments(
     given: int = 0,
     given_by_name: Mapping[str, Any] | None = None,
 ) -> None:
-    """Raises a ValueError that lists what is known if `made` does not take the arguments or lacks one."""
+    """Raises a ValueError if `made` does not take the arguments, which lists what it takes, or lacks one."""
     parameters = list(inspect.signature(made).parameters.values())[given:]
     known = {p.name: p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
     for name in given_by_name or {}:
@@ -291,9 +291,19 @@ def check_arguments(
         if name not in known:
             listed = ", ".join(known) or "none"
             raise ValueError(f"unknown argument {name!r} for {what}{suggestion(name, known)}; known: {listed}")
+        _check_number(what, known[name], arguments[name])
     missing = [name for name, p in known.items() if p.default is p.empty and name not in arguments]
     if missing:
         raise ValueError(f"{what} needs the argument {missing[0]!r}")
+
+
+def _check_number(what: str, parameter: inspect.Parameter, value: Any) -> None:
+    """Raises a ValueError if a parameter is a number by its annotation and the value is none, as 2.5 for an int."""
+    kinds = str(getattr(parameter.annotation, "__name__", parameter.annotation)).split(" | ")
+    if isinstance(value, bool) and {"int", "float"} & {*kinds} and "bool" not in kinds:
+        raise ValueError(f"{what}: {parameter.name} must be a number, got {value!r}")
+    if isinstance(value, float) and "int" in kinds and "float" not in kinds:
+        raise ValueError(f"{what}: {parameter.name} must be a whole number, got {value!r}")
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:

@@ -9,7 +9,7 @@ import pytest
 
 import textgym
 from tests.laws import assert_same, random_actions, row_of
-from textgym.registration import COMPONENTS, load_component
+from textgym.registration import COMPONENTS, build, load_component
 
 IDS = textgym.env_ids()
 DOCSTRING = "textgym/Docstring-v0"
@@ -127,6 +127,18 @@ def test_specs_are_plain_data_and_documented(kind, name):
     own = [p for p in inspect.signature(component).parameters if p not in ("task", "metric", "weights", "names")]
     for argument in own:
         assert f"{argument}:" in component.__doc__ or f"{argument}," in component.__doc__, argument
+
+
+@pytest.mark.parametrize(("kind", "name"), [*EVERY, *(("tasks", name) for name in textgym.components("tasks"))])
+def test_numbers_that_are_none_are_refused_by_name(kind, name):
+    """Half a sentence, and yes for a number; whatever else is missing or wrong."""
+    parameters = inspect.signature(load_component(kind, name)).parameters.values()
+    for number in [p.name for p in parameters if p.annotation in ("int", "float", "int | None")]:
+        with pytest.raises(ValueError, match=f"{number} must be a number, got True"):
+            build(kind, {"name": name, number: True})
+    for count in [p.name for p in parameters if p.annotation in ("int", "int | None")]:
+        with pytest.raises(ValueError, match=f"{count} must be a whole number, got 2.5"):
+            build(kind, {"name": name, count: 2.5})
 
 
 @pytest.mark.parametrize("name", textgym.components("annotators"))

@@ -18,8 +18,8 @@ ENV = "textgym/KnowledgeGraph-v0"
 SPLITS = ("train", "validation", "test")
 DIFFICULTIES = ("easy", "medium", "hard")
 END = 2
-PROMPT = "facts as triples: Calder belongs to George. George lives in Dublin."
-ONE, OTHER = "(Calder, belongs to, George)", "(George, lives in, Dublin)"
+PROMPT = "facts as triples: Elmtek belongs to Jack. Jack lives in Cairo."
+ONE, OTHER = "(Elmtek, belongs to, Jack)", "(Jack, lives in, Cairo)"
 PRONOUNS = {"she": WOMEN, "her": WOMEN, "he": MEN, "him": MEN}
 
 
@@ -76,12 +76,12 @@ def read(text):
         (ONE, 2 / 3, 1),
         (f"{ONE} {ONE}", 1 / 2, 1),  # twice is no more than once, and one too many
         (f"{ONE} {OTHER} {OTHER}", 4 / 5, 1),
-        (f"{ONE} {OTHER} (George, lives in, Paris)", 4 / 5, 1),
+        (f"{ONE} {OTHER} (Jack, lives in, Paris)", 4 / 5, 1),
         (f"{ONE} and {OTHER}", 4 / 5, 2 / 3),  # what stands between them is a piece of its own
-        (f"{ONE} (George, lives in, Dublin", 1 / 2, 1 / 2),
-        (f"{ONE} (George, in, Dublin)", 1 / 2, 1 / 2),
-        ("(George, belongs to, Calder) (Dublin, lives in, George)", 0, 1),
-        ("Calder belongs to George. George lives in Dublin.", 0, 0),
+        (f"{ONE} (Jack, lives in, Cairo", 1 / 2, 1 / 2),
+        (f"{ONE} (Jack, in, Cairo)", 1 / 2, 1 / 2),
+        ("(Jack, belongs to, Elmtek) (Cairo, lives in, Jack)", 0, 1),
+        ("Elmtek belongs to Jack. Jack lives in Cairo.", 0, 0),
         (f") {ONE} ( ( {OTHER}", 4 / 7, 2 / 5),
         ("", 0, 0),
     ],
@@ -166,12 +166,12 @@ def test_any_tokens_get_a_gold_and_some_token_may_follow(begun, seed, length):
 
 def test_the_mask_worked_out_by_hand(begun):
     task, transition = begun
-    names = {"Calder", "George", "Dublin"}
+    names = {"Elmtek", "Jack", "Cairo"}
     verbs = {relation.sentences[0].split()[1] for relation in RELATIONS}
     cases = {
-        "": {"("}, "(": names, "(George": {","}, "(George,": verbs, "(George, lives": {"in"},
-        "(George, is": {"in"}, "(George, lives in": {","}, "(George, lives in,": names,
-        "(George, lives in, Dublin": {")"}, OTHER: {"(", "<end>"},
+        "": {"("}, "(": names, "(Jack": {","}, "(Jack,": verbs, "(Jack, lives": {"in"},
+        "(Jack, is": {"in"}, "(Jack, lives in": {","}, "(Jack, lives in,": names,
+        "(Jack, lives in, Cairo": {")"}, OTHER: {"(", "<end>"},
     }  # fmt: skip
     for text, following in cases.items():
         ids = task.vocabulary.encode(text)

@@ -21,7 +21,7 @@ DIFFICULTIES = ("easy", "medium", "hard")
 END = 2
 PROMPT = "Ben works for Elmtek. George works for Fenwick. George learns from Carl. who does George work for?"
 STATEMENT = "George works for Fenwick."
-OPEN = "Kyoto answers to Hugo. Adam lives in Berlin. Lima answers to David. who does Berlin answer to?"
+OPEN = "Kyoto elected Hugo. Adam lives in Berlin. Lima elected David. who did Berlin elect?"
 
 
 def decoded(task, split):
@@ -94,7 +94,7 @@ def read(prompt):
         (3, "nobody knows", 1),
         (3, "that is not said.", 1),
         (3, "that is said.", 0),
-        (3, "Berlin answers to David.", 0),
+        (3, "Berlin elected David.", 0),
         (3, "David. nobody knows.", 0),
         (3, "", 0),
         (4, "Cairo.", 1),

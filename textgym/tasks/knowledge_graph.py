@@ -12,6 +12,7 @@ from textgym.tasks.parts.draws import Draws
 from textgym.tasks.parts.knowledge_grammar import triple_grammar, without_strangers
 from textgym.tasks.parts.knowledge_texts import TYING_WORDS, draw_facts, possible_facts, tell
 from textgym.tasks.parts.knowledge_world import KIND, RELATIONS, WORDINGS, WORDS, Fact
+from textgym.tasks.parts.prompts import size_of_split
 from textgym.transition import Transition
 from textgym.types import BoolArray, FloatArray
 from textgym.vocabulary import WordVocabulary
@@ -25,8 +26,8 @@ Piece = tuple[int, ...]
 class KnowledgeGraph(Task):
     """Write down the facts that a text tells, each as a triple of an entity, a relation and an entity.
 
-    Example: prompt `facts as triples: Kevin works for Acme. he reports to Hugo, who lives in Paris.`, text
-    `(Kevin, works for, Acme) (Kevin, reports to, Hugo) (Hugo, lives in, Paris)`.
+    Example: prompt `facts as triples: Greta reports to Oscar, who learns from Nora. he lives in Dublin.`, text
+    `(Greta, reports to, Oscar) (Oscar, learns from, Nora) (Oscar, lives in, Dublin)`.
 
     A text tells of people, companies, cities and products, one fact in each clause. A relation is written in one way,
     that of `(Anna, works for, Acme)`, and may be said in others (`Acme employs Anna`). Clauses may be tied together: by
@@ -92,7 +93,7 @@ class KnowledgeGraph(Task):
         draws = Draws(2, SPLITS.index(split))
         id_of = {word: number for number, word in enumerate(self.vocabulary.tokens)}.__getitem__
         possible = possible_facts()[split]
-        count = self.size // 8 * (6 if split == "train" else 1)
+        count = size_of_split(self.size, split)
         made: dict[tuple[int, ...], list[int]] = {}
         while len(made) < count:
             facts = draw_facts(draws, possible, self.facts - draws.below(self.facts // 2 + 1))

@@ -11,6 +11,7 @@ from textgym.tasks.parts.draws import Draws
 from textgym.tasks.parts.knowledge_grammar import ANSWER_WORDS, REFUSALS, answer_grammar, without_strangers
 from textgym.tasks.parts.knowledge_questions import MOST_HOPS, draw_facts, draw_question
 from textgym.tasks.parts.knowledge_world import ENTITIES, KIND, MOST_NAMES, WORDINGS, WORDS, first_entities
+from textgym.tasks.parts.prompts import size_of_split
 from textgym.transition import Transition
 from textgym.types import BoolArray, FloatArray
 from textgym.vocabulary import WordVocabulary
@@ -102,7 +103,7 @@ class KnowledgeQA(Task):
     def make_prompt_set(self, split: str) -> PromptSet:
         draws, among = Draws(1, SPLITS.index(split)), first_entities(self.names)
         id_of = {word: number for number, word in enumerate(self.vocabulary.tokens)}.__getitem__
-        count = self.size // 8 * (6 if split == "train" else 1)
+        count = size_of_split(self.size, split)
         made: dict[tuple[int, ...], tuple[list[int], int, bool]] = {}
         while len(made) < count:
             question = draw_question(draws, among, 1 + draws.below(self.hops), split)

@@ -12,6 +12,7 @@ from textgym.metrics.sentiment import Sentiment
 from textgym.tasks.base import SPLITS, PromptSet, Task
 from textgym.tasks.parts.draws import Draws
 from textgym.tasks.parts.held_out import split_of
+from textgym.tasks.parts.prompts import size_of_split
 from textgym.tasks.parts.story_grammar import StoryGrammar
 from textgym.tasks.parts.story_words import ANY, COUNTS, TOPICS, make_vocabulary
 from textgym.tasks.parts.story_writer import Wish, ask, draw_wish, write_story
@@ -92,9 +93,9 @@ class Story(Task):
 
     def make_prompt_set(self, split: str) -> PromptSet:
         draws = Draws(0, SPLITS.index(split))
-        eighth, repeats = self.size // 8, 0
+        repeats = 0
         made: dict[tuple[str, ...], tuple[Wish, list[str]]] = {}
-        while len(made) < (self.size - 2 * eighth if split == "train" else eighth):
+        while len(made) < size_of_split(self.size, split):
             wish = draw_wish(draws, TOPICS[: self.topics], self.sentences, self.names)
             if split_of(wish.content) != split:
                 continue

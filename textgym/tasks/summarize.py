@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from textgym.tasks.base import PromptSet, Task
+from textgym.tasks.parts.prompts import size_of_split
 from textgym.tasks.parts.summarize_facts import FactReader
 from textgym.tasks.parts.summarize_grammar import summary_grammar
 from textgym.tasks.parts.summarize_reports import Reporter, Shape
@@ -101,9 +102,8 @@ class Summarize(Task):
 
     def make_prompt_set(self, split: str) -> PromptSet:
         reporter = Reporter(self.shape, self.vocabulary, split)
-        eighth = self.size // 8
         summaries: dict[tuple[int, ...], tuple[int, ...]] = {}
-        while len(summaries) < (self.size - 2 * eighth if split == "train" else eighth):
+        while len(summaries) < size_of_split(self.size, split):
             report, summary = reporter.write()
             summaries[report] = summary
         return PromptSet.from_tokens(list(summaries), list(summaries.values()), self.vocabulary)

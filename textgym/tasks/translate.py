@@ -8,6 +8,7 @@ import numpy as np
 
 from textgym.tasks.base import SPLITS, PromptSet, Task
 from textgym.tasks.parts.draws import Draws
+from textgym.tasks.parts.prompts import size_of_split
 from textgym.tasks.parts.translate_grammar import velan_grammar
 from textgym.tasks.parts.translate_sentences import SentenceWriter, Shape
 from textgym.tasks.parts.translate_words import TENSES, make_vocabulary
@@ -95,9 +96,9 @@ class Translate(Task):
     def make_prompt_set(self, split: str) -> PromptSet:
         writer = SentenceWriter(self.shape, split, Draws(0, SPLITS.index(split)))
         ids = {word: number for number, word in enumerate(self.vocabulary.tokens)}
-        eighth, repeats = self.size // 8, 0
+        repeats = 0
         made: dict[tuple[str, ...], list[tuple[str, ...]]] = {}
-        while len(made) < (self.size - 2 * eighth if split == "train" else eighth):
+        while len(made) < size_of_split(self.size, split):
             sentence = writer.sentence()
             english = tuple(sentence.english)
             repeats = repeats + 1 if english in made else 0

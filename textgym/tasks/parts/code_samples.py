@@ -17,6 +17,7 @@ from textgym.tasks.parts.code_tests import POOL, Example, behaviour, meets
 from textgym.tasks.parts.code_words import program_ids, prompt_ids
 from textgym.tasks.parts.draws import Draws
 from textgym.tasks.parts.held_out import split_of
+from textgym.tasks.parts.prompts import size_of_split
 
 _MOST_DRAWS = 4000  # in a row, of samples that cannot be used
 _TRIES = 6
@@ -44,8 +45,8 @@ def draw_samples(
     Raises:
         ValueError: if there are not so many different prompts.
     """
-    draws, eighth, in_vain = Draws(7), size // 8, 0
-    wanted = {split: size - 2 * eighth if split == "train" else eighth for split in SPLITS}
+    draws, in_vain = Draws(7), 0
+    wanted = {split: size_of_split(size, split) for split in SPLITS}
     split_by_behaviour: dict[str, str] = {}
     made: dict[str, dict[tuple[int, ...], Sample]] = {split: {} for split in SPLITS}
     frequency: dict[str, Counter[str]] = {split: Counter() for split in SPLITS}

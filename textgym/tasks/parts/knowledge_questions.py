@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from textgym.tasks.parts.draws import Draws
 from textgym.tasks.parts.held_out import split_of
-from textgym.tasks.parts.knowledge_world import ENTITIES, KIND, RELATIONS, Fact
+from textgym.tasks.parts.knowledge_world import ENTITIES, KIND, RELATIONS, Fact, leads_back
 
 MOST_HOPS = 4
 
@@ -161,8 +161,7 @@ class _Graph:
     def _add_drawn(self, holder: str, number: int) -> None:
         while True:
             value = self.draws.choice(self.among[RELATIONS[number].value])
-            backwards = self.known.get((value, number)) == holder  # nobody is the boss of their boss
-            if value != holder and (number, value) not in self._given and not backwards:
+            if (number, value) not in self._given and not leads_back(self.known, Fact(holder, number, value)):
                 break
         self._add(holder, number, value)
 

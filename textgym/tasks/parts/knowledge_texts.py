@@ -8,7 +8,7 @@ from functools import cache
 from textgym.tasks.base import SPLITS
 from textgym.tasks.parts.draws import Draws
 from textgym.tasks.parts.held_out import split_of
-from textgym.tasks.parts.knowledge_world import ENTITIES, KIND, MEN, RELATIONS, WOMEN, Fact
+from textgym.tasks.parts.knowledge_world import ENTITIES, KIND, MEN, RELATIONS, WOMEN, Fact, leads_back
 
 _PRONOUNS = {
     **dict.fromkeys(WOMEN, ("she", "her")),
@@ -45,7 +45,7 @@ def draw_facts(draws: Draws, possible: Mapping[tuple[str, int], Sequence[str]], 
         count: how many.
     """
     keys = list(possible)
-    facts: dict[tuple[str, int], Fact] = {}
+    facts: dict[tuple[str, int], str] = {}
     last: Fact | None = None
     while len(facts) < count:
         if last is not None and draws.chance(_STAY):
@@ -54,11 +54,10 @@ def draw_facts(draws: Draws, possible: Mapping[tuple[str, int], Sequence[str]], 
             key = draws.choice(keys)
         if key in facts or key not in possible:
             continue
-        value = draws.choice(possible[key])
-        backwards = facts.get((value, key[1]))
-        if backwards is None or backwards.value != key[0]:  # nobody is the boss of their boss
-            last = facts[key] = Fact(*key, value)
-    return list(facts.values())
+        fact = Fact(*key, draws.choice(possible[key]))
+        if not leads_back(facts, fact):
+            last, facts[key] = fact, fact.value
+    return [Fact(*key, value) for key, value in facts.items()]
 
 
 def tell(draws: Draws, facts: Sequence[Fact], *, wordings: int, tied: float) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -94,6 +95,21 @@ class Fact(NamedTuple):
         return (self.value, *words, self.holder)
 
 
+def leads_back(known: Mapping[tuple[str, int], str], fact: Fact) -> bool:
+    """Returns whether a relation would lead from an entity back to it, with a fact beside those that are known.
+
+    Nobody is the boss of their boss, nor of the boss of that.
+
+    Args:
+        known: the value of each holder and relation.
+        fact: the further fact.
+    """
+    word: str | None = fact.value
+    while word is not None and word != fact.holder:
+        word = known.get((word, fact.relation))
+    return word is not None
+
+
 RELATIONS = (
     Relation(
         "employer", "person", "company", "who does HOLDER work for ?",
@@ -124,8 +140,8 @@ RELATIONS = (
         ("HOLDER belongs to VALUE", "VALUE owns HOLDER", "VALUE is the owner of HOLDER"),
     ),
     Relation(
-        "mayor", "city", "person", "who does HOLDER answer to ?",
-        ("HOLDER answers to VALUE", "VALUE governs HOLDER", "VALUE is the mayor of HOLDER"),
+        "mayor", "city", "person", "who did HOLDER elect ?",
+        ("HOLDER elected VALUE", "VALUE governs HOLDER", "VALUE is the mayor of HOLDER"),
     ),
 )  # fmt: skip
 """All relations; the first wordings begin with the holder, and their words differ."""

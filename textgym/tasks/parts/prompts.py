@@ -63,6 +63,12 @@ def as_tokens(rows: Iterable[Sequence[int]]) -> list[list[int]]:
     return [[len(SPECIAL_TOKENS) + number for number in row] for row in rows]
 
 
+def size_of_split(size: int, split: str) -> int:
+    """Returns how many of `size` prompts a split has: an eighth for test and for validation, the rest for training."""
+    eighth = size // 8
+    return size - 2 * eighth if split == "train" else eighth
+
+
 def of_split(items: Sequence[_Item], split: str) -> Sequence[_Item]:
     """Returns the items of a split: the first eighth for test, the next for validation, the rest for training."""
     eighth = max(1, len(items) // 8)
