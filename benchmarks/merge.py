@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import shutil
 from collections.abc import Mapping, Sequence
@@ -9,7 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.results import FAILED, RunFolder, identity, read_json, run_folders, write_json
+from benchmarks.results import FAILED, PLAN, RunFolder, identity, read_json, run_folders, write_json
+from textgym.simulator import Simulator
+
+_NOT_CORPUS = {*inspect.signature(Simulator).parameters} - {"difficulty"}
+"""The arguments of environments that don't change what there is to write about."""
 
 
 @dataclass
@@ -79,12 +84,13 @@ def _check_names(found: Mapping[str, Sequence[RunFolder]]) -> None:
 
 
 def _check_corpora(found: Mapping[str, Sequence[RunFolder]]) -> None:
-    """Raises a ValueError if two runs of the same environment have different fingerprints."""
+    """Raises a ValueError if two runs of the same task have different fingerprints, whatever their feedback is."""
     known: dict[str, tuple[str, RunFolder]] = {}
     for runs in found.values():
         for run in runs:
             config = run.config()
-            environment = identity({name: config.get(name) for name in ("env_id", "env_kwargs")})
+            arguments = {name: value for name, value in config.get("env_kwargs", {}).items() if name not in _NOT_CORPUS}
+            environment = identity({"env_id": config.get("env_id"), "arguments": arguments})
             fingerprint = str(config.get("fingerprint"))
             other, first = known.setdefault(environment, (fingerprint, run))
             if other != fingerprint:
@@ -100,8 +106,8 @@ def _differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
 
 
 def _result(run: RunFolder) -> str:
-    """Returns the hash of a result, without the time that it took."""
-    return identity({name: value for name, value in run.result().items() if name != "seconds"})
+    """Returns the hash of a result, without the times that it took."""
+    return identity({name: value for name, value in run.result().items() if not name.endswith("seconds")})
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -118,7 +124,17 @@ def _merge_words(folder: Path, out: Path, *, inside: Sequence[Path]) -> None:
         if path.name != FAILED and not any(path.is_relative_to(run) for run in inside):
             target = out / path.relative_to(folder)
             target.parent.mkdir(parents=True, exist_ok=True)
-            write_json(target, _union(read_json(target), read_json(path)) if target.exists() else read_json(path))
+            words = read_json(path)
+            if target.exists():
+                words = _union(read_json(target), words)
+                if path.name == PLAN and _suite(read_json(target)) != _suite(read_json(path)):
+                    words.pop("asked", None)  # no suite can report on the runs of two
+            write_json(target, words)
+
+
+def _suite(plan: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Returns whose plan it is."""
+    return plan.get("suite"), plan.get("asked", {}).get("quick")
 
 
 def _union(one: Any, other: Any) -> Any:

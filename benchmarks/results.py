@@ -3,6 +3,8 @@
 A run's folder holds `config.json` (what was run), `metrics.jsonl` (one line for each record, written at once),
 `tensorboard/`, `log.txt`, `checkpoints/` while it goes on, and `result.json`, whose presence says that it is finished.
 A run that failed has `failed.json` in its place, until it is started again.
+
+A suite's folder has `plan.json`: the suite, what was asked of it, and the identity of each run by its name.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
 CONFIG, METRICS, RESULT = "config.json", "metrics.jsonl", "result.json"
 LOG, FAILED = "log.txt", "failed.json"
+PLAN = "plan.json"
 PACKAGES = ("textgym", "gymnasium", "numpy", "sb3-contrib", "stable-baselines3", "tokenizers", "torch", "transformers")
 
 
@@ -217,6 +220,20 @@ def run_folders(folder: str | Path) -> list[RunFolder]:
     """Returns the runs below a folder, or that folder itself, in the order of their names; none lies within another."""
     found = {path.parent for path in Path(folder).rglob(CONFIG)}
     return [RunFolder(path) for path in sorted(found) if found.isdisjoint(path.parents)]
+
+
+def finished_runs(folder: str | Path) -> list[RunFolder]:
+    """Returns the finished runs below a folder, but those in whose place its plan has others, not finished yet."""
+    folder = Path(folder)
+    planned: dict[Path, str] = {}
+    for parent in (folder, folder.parent):
+        if (parent / PLAN).exists():
+            planned |= {parent / name: found for name, found in read_json(parent / PLAN).get("runs", {}).items()}
+    return [
+        run
+        for run in run_folders(folder)
+        if run.finished and (run.path not in planned or run.identity == planned[run.path])
+    ]
 
 
 def collect(folder: str | Path) -> pyarrow.Table:

@@ -12,7 +12,7 @@ import numpy as np
 from agents.backbone import DEFAULT_CONFIG
 from benchmarks.learners import run_name, title_of
 from benchmarks.problems import run_config, run_learner, score
-from benchmarks.results import RunFolder, run_folders
+from benchmarks.results import RunFolder, finished_runs
 from benchmarks.runner import Run, Tell
 from textgym.types import FloatArray
 
@@ -157,7 +157,7 @@ class FinishedRuns(list[FinishedRun]):
     @classmethod
     def below(cls, folder: str | Path) -> FinishedRuns:
         """Reads them, in the order of their names."""
-        return cls(FinishedRun(run) for run in run_folders(folder) if run.finished)
+        return cls(FinishedRun(run) for run in finished_runs(folder))
 
     def where(self, **wanted: Any) -> FinishedRuns:
         """Returns those whose configuration has these values."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ast
 import shutil
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from rich.console import Console
 
 from benchmarks import suites
+from benchmarks.results import PLAN, read_json, write_json
 from benchmarks.runner import Run, Workers, execute
 
 FOLDER = Path(suites.__file__).parent
@@ -60,17 +61,35 @@ def load_suite(name: str) -> Suite:
     return suite
 
 
-def chosen(settings: Any, *, algorithms: Sequence[str] = (), seeds: int | None = None) -> Any:
-    """Returns settings with other learners or seeds.
+@dataclass(frozen=True)
+class Request:
+    """What is asked for of a suite, as on the command line.
 
-    Args:
-        settings: a suite's.
+    Attributes:
+        suite: its name.
+        quick: whether only its quick form.
         algorithms: the learners, instead of the suite's own; one that the suite has no arguments for gets none.
-        seeds: the number of training seeds, counted from 0.
-
-    Raises:
-        ValueError: if a learner is unknown, or there is no seed.
+        seeds: the training seeds, instead of the suite's own.
     """
+
+    suite: str
+    quick: bool = False
+    algorithms: Sequence[str] = ()
+    seeds: Sequence[int] = ()
+
+    def settings(self) -> Any:
+        """Returns the suite's settings for it.
+
+        Raises:
+            ValueError: if there is no such suite or learner.
+        """
+        suite = load_suite(self.suite)
+        settings = suite.quick(suite.Settings()) if self.quick else suite.Settings()
+        return chosen(settings, algorithms=self.algorithms, seeds=self.seeds)
+
+
+def chosen(settings: Any, *, algorithms: Sequence[str] = (), seeds: Sequence[int] = ()) -> Any:
+    """Returns a suite's settings with other learners or seeds, where some are given; see `Request`."""
     from benchmarks.learners import check_learner
 
     for name in algorithms:
@@ -78,30 +97,64 @@ def chosen(settings: Any, *, algorithms: Sequence[str] = (), seeds: int | None =
     if algorithms:
         known = {**getattr(settings, "others", {}), **settings.learners}
         settings = replace(settings, learners={name: known.get(name, {}) for name in algorithms})
-    if seeds is None:
-        return settings
-    if seeds < 1:
-        raise ValueError(f"seeds must be at least 1, got {seeds}")
-    return replace(settings, seeds=tuple(range(seeds)))
+    return replace(settings, seeds=tuple(sorted(seeds))) if seeds else settings
 
 
 def planned(name: str, settings: Any) -> list[Run]:
-    """Returns a suite's plan; a learner of the user's own has the hash of its `source` in the configuration."""
+    """Returns a suite's plan, with what its configurations leave to defaults, and to code of the user's.
+
+    A run has under `defaults` the arguments of its learner and the feedback and noise of its task where the suite gives
+    none, and a learner of the user's own the hash of its `source`: with any of these changed it is another run.
+    """
+    from benchmarks.learners import DEFAULTS
     from benchmarks.own_algorithm import source
 
     runs = load_suite(name).plan(settings)
     learners = {str(run.config.get("learner", "")) for run in runs}
-    sources = {learner: source(learner) for learner in learners if ":" in learner}
+    sources = {learner: {"source": source(learner)} for learner in learners if ":" in learner}
     return [
-        replace(run, config={**run.config, "source": sources[run.config["learner"]]})
-        if run.config.get("learner") in sources
-        else run
+        replace(run, config={**run.config, "defaults": defaults, **sources.get(run.config.get("learner", ""), {})})
         for run in runs
+        for defaults in [{**DEFAULTS.get(run.config.get("learner", ""), {}), **_task_defaults(run.config)}]
     ]
 
 
+def _task_defaults(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the feedback and the noise that a run's task has by default, where the run has no others."""
+    import gymnasium
+
+    from textgym.registration import load_component, split_spec
+
+    task = gymnasium.spec(config["env_id"]).kwargs.get("task") if "env_id" in config else None
+    if task is None:
+        return {}
+    own: Any = load_component("tasks", split_spec("tasks", task)[0])
+    defaults = {"feedback": own.default_feedback, "noise": own.default_noise}
+    return {part: value for part, value in defaults.items() if part not in config.get("env_kwargs", {})}
+
+
+def report_suite(folder: str | Path, console: Console) -> None:
+    """Writes the report of what is finished in a folder: as its suite does, or else what the runs alone tell."""
+    from benchmarks.report import write_report
+
+    folder = Path(folder)
+    asked = read_json(folder / PLAN).get("asked") if (folder / PLAN).exists() else None
+    if asked is None:
+        write_report(folder, console)
+    else:
+        request = Request(**asked)
+        load_suite(request.suite).report(folder, request.settings(), console)
+
+
 def run_suite(
-    name: str, folder: str | Path, *, settings: Any, workers: Workers, console: Console, fresh: bool = False
+    name: str,
+    folder: str | Path,
+    *,
+    settings: Any,
+    workers: Workers,
+    console: Console,
+    fresh: bool = False,
+    asked: Request | None = None,
 ) -> dict[str, str]:
     """Runs a suite, or what of it is left to do, writes its report, and returns why runs failed, by name.
 
@@ -114,12 +167,15 @@ def run_suite(
         workers: who does the runs.
         console: where progress and the table are printed.
         fresh: whether to remove first what is there of these runs.
+        asked: where the settings come from, so that `report_suite` finds them again.
     """
     suite, folder = load_suite(name), Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     runs = planned(name, settings)
     for run in runs if fresh else ():
         shutil.rmtree(folder / run.name, ignore_errors=True)
+    plan = {"suite": name, "runs": {run.name: run.identity for run in runs}}
+    write_json(folder / PLAN, plan | ({"asked": asdict(asked)} if asked else {}))
     try:
         return execute(runs, folder, workers=workers, console=console, title=name)
     finally:

@@ -48,6 +48,7 @@ def train(
     rows: int = 64,
     settings: Mapping[str, Any] | None = None,
     env_kwargs: Mapping[str, Any] | None = None,
+    fingerprint: str | None = None,
     callbacks: Sequence[BaseCallback] = (),
     every: int = 50,
     tell: Tell = lambda share: None,
@@ -69,13 +70,14 @@ def train(
         settings: the learner's further arguments; [start, end] is a linear schedule of a number. `ent_coef`,
             `temperature` and `guidance` may be scheduled for every learner.
         env_kwargs: the environment's further arguments; its `group_size` is the learner's, if that has one.
+        fingerprint: what the corpus's must be; any by default.
         callbacks: further callbacks of Stable-Baselines3, for learners that have them.
         every: how many updates lie between two checkpoints.
         tell: takes the share that is done, in [0, 1].
 
     Raises:
-        ValueError: if the learner is unknown, a setting is refused, or the folder's checkpoint is damaged or of another
-            run.
+        ValueError: if the learner is unknown, a setting is refused, the corpus is another, or the folder's checkpoint
+            is damaged or of another run.
         FloatingPointError: if a weight or a loss is not finite; the last good checkpoint stays.
         MemoryError: if memory runs out, with what to lower.
     """
@@ -85,6 +87,12 @@ def train(
     arguments = _scheduled({**DEFAULTS.get(learner, {}), **(settings or {})})
     grouping = {"group_size": arguments.get("group_size", 1)}
     env = make_vec_env(env_id, n_envs=rows, seed=seed, **{**grouping, **(env_kwargs or {})})
+    found = env.get_attr("simulator", 0)[0].task.fingerprint
+    if fingerprint not in (None, found):
+        raise ValueError(
+            f"the corpus of {env_id} has the fingerprint {found} here, and {fingerprint} where this run was planned: "
+            "Python, textgym or the package that the corpus is made of differ"
+        )
     start = str(model) if isinstance(model, Path) else model
     policy_kwargs = {"model": start, **arguments.pop("policy_kwargs", {})}
     make = partial(LEARNERS.get(learner) or find(learner), env=env, seed=seed, policy_kwargs=policy_kwargs)
@@ -122,6 +130,7 @@ def train_run(folder: RunFolder, config: Mapping[str, Any], *, model: Any, tell:
         model=model,
         settings={name: value for name, value in config["settings"].items() if name not in own},
         env_kwargs=config["env_kwargs"],
+        fingerprint=config.get("fingerprint"),
         tell=tell,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,7 +11,7 @@ import typer
 from rich.console import Console
 
 from benchmarks.cli.errors import plain_errors
-from benchmarks.suite import chosen, load_suite, planned, run_suite, suite_names
+from benchmarks.suite import Request, planned, report_suite, run_suite, suite_names
 
 if TYPE_CHECKING:
     from benchmarks.runner import Workers
@@ -29,7 +30,10 @@ def benchmark(
             help="Learners, with commas, or module:function of your own; default the suite's.",
         ),
     ] = "",
-    seeds: Annotated[int | None, typer.Option(min=1, help="How many training seeds; default the suite's.")] = None,
+    seeds: Annotated[
+        str,
+        typer.Option(metavar="N", help="How many training seeds, or which, as 5-9; default the suite's."),
+    ] = "",
     quick: Annotated[bool, typer.Option("--quick", help="A tiny variant that only shows that all parts work.")] = False,
     out: Annotated[Path | None, typer.Option(help="The folder for results; default runs/SUITE.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the runs, and how far they are.")] = False,
@@ -46,10 +50,9 @@ def benchmark(
 ) -> None:
     """Run an experiment and write its report; what is finished is not run again."""
     with plain_errors():
-        settings = load_suite(suite).Settings()
-        if quick:
-            settings = load_suite(suite).quick(settings)
-        settings = chosen(settings, algorithms=[name for name in algorithms.split(",") if name], seeds=seeds)
+        names = [name for name in algorithms.split(",") if name]
+        asked = Request(suite, quick=quick, algorithms=names, seeds=_seeds(seeds))
+        settings = asked.settings()
         folder = out or Path("runs") / (suite + ("-quick" if quick else ""))
         if dry_run:
             from benchmarks.outlook import print_plan
@@ -57,7 +60,9 @@ def benchmark(
             print_plan(planned(suite, settings), folder, jobs=jobs, console=Console())
             return
         workers = _workers(jobs, ray, cpus, gpus, retries)
-        failed = run_suite(suite, folder, settings=settings, workers=workers, fresh=not resume, console=Console())
+        failed = run_suite(
+            suite, folder, settings=settings, workers=workers, fresh=not resume, console=Console(), asked=asked
+        )
     if failed:
         print(f"textgym: failed: {', '.join(failed)}; the same command runs them again", file=sys.stderr)
         raise typer.Exit(1)
@@ -65,6 +70,20 @@ def benchmark(
 
 if benchmark.__doc__:  # which python -OO strips
     benchmark.__doc__ += "".join(f"\n\n{name}: {line}" for name, line in SUITES.items())
+
+
+def _seeds(told: str) -> list[int]:
+    """Returns the seeds that `3`, the first three, or `3-5` stands for; none for nothing."""
+    if not told:
+        return []
+    match = re.fullmatch(r"(?:(\d+)-)?(\d+)", told)
+    if match is None:
+        raise ValueError(f"seeds must be a number, such as 3, or a range, such as 3-5; got {told!r}")
+    first, last = match.groups()
+    seeds = range(int(last)) if first is None else range(int(first), int(last) + 1)
+    if not seeds:
+        raise ValueError(f"seeds must be at least one, got {told!r}")
+    return list(seeds)
 
 
 def _workers(jobs: int, address: str | None, cpus: float, gpus: float, retries: int) -> Workers:
@@ -89,6 +108,7 @@ def merge(
         merged = merge.merge(out, folders)
         console = Console(highlight=False, soft_wrap=True)
         console.print(f"{len(merged.added)} runs added to {out}, {len(merged.known)} were there")
+        console.print(f"textgym report {out} writes the report of all")
         if merged.unfinished:
             console.print(f"left out, since nowhere finished: {', '.join(merged.unfinished)}")
     for name, paths in merged.differing.items():
@@ -102,6 +122,4 @@ def report(
 ) -> None:
     """Write the report of finished runs anew, with its figures, and print its tables."""
     with plain_errors():
-        from benchmarks.report import write_report
-
-        write_report(folder, Console())
+        report_suite(folder, Console())

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.aggregates import FEW_SEEDS, few_seeds
 from benchmarks.report.lines import Line, line_figure
 from benchmarks.report.palette import dashed, hue
 from benchmarks.report.records import Report
@@ -33,13 +34,15 @@ def extra_sections(report: Report) -> list[Section]:
     Raises:
         ValueError: if a part lacks something, or has something unknown; the message names it.
     """
-    found = []
+    few = few_seeds(min((report.seeds[policy] for policy in report.learners), default=FEW_SEEDS))
+    found = list[Section]()
     for given in report.extras:
         _check(given, "a section", needed={"title"}, allowed={"note", "tables", "charts"})
         parts: list[Table | Panels | Markup] = [_table(one) for one in given.get("tables", [])]
         charts = [_figure(one, report.colours) for one in given.get("charts", [])]
         parts += [Panels(charts)] if charts else []
         parts += [note(given["note"])] if given.get("note") else []
+        parts += [note(few, "warning")] if few and not found else []
         found.append(Section(given["title"], parts))
     return found
 

@@ -31,7 +31,7 @@ import numpy as np
 from benchmarks.pictures.responses import shared_responses
 from benchmarks.report.curve import Curve
 from benchmarks.report.records import MEASURES, Problem, Report, Row, Sample, ScoredText, Voice
-from benchmarks.results import RunFolder, read_json, run_folders
+from benchmarks.results import RunFolder, finished_runs, read_json
 from benchmarks.statistics import paired_differences
 from textgym.types import FloatArray
 
@@ -58,7 +58,7 @@ def gather(folder: str | Path) -> Report:
         ValueError: if there is none, a file is damaged, or the fingerprints or prompts of runs of one problem differ.
     """
     folder = Path(folder)
-    runs = [_Finished(run) for run in run_folders(folder) if run.finished]
+    runs = [_Finished(run) for run in finished_runs(folder)]
     if not runs:
         raise ValueError(f"no finished run below {folder}")
     suite = read_json(folder / PROFILE) if (folder / PROFILE).exists() else {}
@@ -93,11 +93,11 @@ def gather(folder: str | Path) -> Report:
 
 
 def _fewest(problems: Sequence[Problem], policy: str, runs: Sequence[_Finished]) -> int:
-    """Returns the fewest seeds of a policy on a problem that it tried."""
+    """Returns the fewest seeds of a policy on a problem that it tried; without problems, how many it has."""
     counts = [len(problem.scores[policy]) for problem in problems if policy in problem.scores]
     counts += [row.seeds for problem in problems for row in problem.rows if row.policy == policy]
     counts += [len(s) for problem in problems for s in problem.swept_scores.get(policy, {}).values()]
-    return min(counts) if counts else sum(run.policy == policy for run in runs)
+    return min(counts) if counts else len({run.config.get("seed") for run in runs if run.policy == policy})
 
 
 def _problem(

@@ -205,10 +205,22 @@ class Report:
         return [problem for problem in self.problems if problem.scores and not problem.predicted]
 
     def covering(self) -> dict[str, FloatArray]:
-        """Returns the scores, (seeds, problems), of each policy that tried all learnable problems equally often."""
+        """Returns the scores, (seeds, problems), of each policy that tried all learnable problems.
+
+        Where runs are missing, it is of as many seeds as there are for each problem.
+        """
         found = {}
         for policy in self.policies:
             scores = [problem.scores.get(policy, np.zeros(0)) for problem in self.learnable]
-            if scores and len({len(one) for one in scores}) == 1 and len(scores[0]):
-                found[policy] = np.stack(scores, axis=1)
+            seeds = min(map(len, scores), default=0)
+            if seeds:
+                found[policy] = np.stack([one[:seeds] for one in scores], axis=1)
         return found
+
+    def incomplete(self) -> dict[str, int]:
+        """Returns of how many seeds `covering` is, for each policy that has more on some problem."""
+        return {
+            policy: len(scores)
+            for policy, scores in self.covering().items()
+            if any(len(problem.scores[policy]) > len(scores) for problem in self.learnable)
+        }

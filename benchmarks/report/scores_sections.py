@@ -48,6 +48,8 @@ def aggregate_table(report: Report) -> Table:
         estimates = (_estimate(one, len(scores)) for one in found.values())
         rows.append([policy, f"{len(scores)}{' (few)' if few else ''}", *estimates])
         warning = warning or few
+    for policy, seeds in report.incomplete().items():
+        warning += f"{' ' if warning else ''}{policy} lacks runs, and is counted with {seeds} of its seeds."
     count = len(report.learnable)
     return Table(
         ["policy", "seeds", *AGGREGATES],

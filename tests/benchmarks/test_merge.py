@@ -18,7 +18,7 @@ def finished(path: Path, score: float, *, seconds: float = 1.0, **config: object
     folder = RunFolder(path)
     folder.start({**COPY, **config})
     folder.log({"timesteps": 1})
-    folder.finish({"score": score, "seconds": seconds})
+    folder.finish({"score": score, "seconds": seconds, "train_seconds": seconds / 2})
 
 
 def test_the_same_run_is_kept_once_and_all_others_too(tmp_path: Path) -> None:
@@ -60,6 +60,12 @@ def test_different_corpora_and_different_runs_of_one_name_are_refused_and_nothin
     finished(tmp_path / "b" / "ppo-1", 0.5, seed=1, fingerprint="beef")
     with pytest.raises(ValueError, match=r"different corpora .*a/ppo-0 has fingerprint f00d, .*b/ppo-1 has .*beef"):
         merge(tmp_path / "all", [tmp_path / "a", tmp_path / "b"])
+    noisy = {"env_kwargs": {"noise": [{"name": "flip"}]}, "fingerprint": "beef"}
+    finished(tmp_path / "d" / "ppo-2", 0.5, seed=2, **noisy)
+    with pytest.raises(ValueError, match="different corpora"):
+        merge(tmp_path / "all", [tmp_path / "a", tmp_path / "d"])
+    finished(tmp_path / "e" / "ppo-2", 0.5, seed=2, env_kwargs={"length": 9}, fingerprint="beef")
+    merge(tmp_path / "other", [tmp_path / "a", tmp_path / "e"])
     finished(tmp_path / "c" / "ppo-0", 0.5, seed=0, tokens=7)
     with pytest.raises(ValueError, match=r"two different runs are called ppo-0: .* differ in tokens"):
         merge(tmp_path / "all", [tmp_path / "a", tmp_path / "c"])
@@ -83,3 +89,20 @@ def test_what_suites_say_about_their_runs_is_united(tmp_path: Path) -> None:
         "title": "a", "order": ["Warm start", "PPO", "REINFORCE"], "questions": {"PPO": "?", "REINFORCE": "?"},
     }  # fmt: skip
     assert read_json(tmp_path / "all" / "REINFORCE" / "model" / "config.json") == {"model_type": "b"}
+
+
+def test_the_united_plan_asks_for_all_that_was_asked_for_if_it_is_of_one_suite(tmp_path: Path) -> None:
+    for machine, suite, learner, seeds in (
+        ("a", "quick", "ppo", [0, 1]),
+        ("b", "quick", "grpo", [1, 2]),
+        ("c", "noise", "ppo", [0]),
+    ):
+        finished(tmp_path / machine / f"{suite}-{learner}", 0.5, seed=0)
+        asked = {"suite": suite, "quick": False, "algorithms": [learner], "seeds": seeds}
+        write_json(tmp_path / machine / "plan.json", {"suite": suite, "runs": {learner: machine}, "asked": asked})
+    merge(tmp_path / "all", [tmp_path / "a", tmp_path / "b"])
+    plan = read_json(tmp_path / "all" / "plan.json")
+    assert plan["asked"] == {"suite": "quick", "quick": False, "algorithms": ["ppo", "grpo"], "seeds": [0, 1, 2]}
+    assert plan["runs"] == {"ppo": "a", "grpo": "b"}
+    merge(tmp_path / "all", [tmp_path / "c"])
+    assert "asked" not in read_json(tmp_path / "all" / "plan.json")

@@ -85,6 +85,19 @@ def test_scores_are_gathered_by_problem_and_policy(suite: Path) -> None:
     }
 
 
+def test_a_missing_run_is_told_and_leaves_the_policy_in(suite: Path) -> None:
+    for seed in range(4):
+        finished(suite, "textgym/Lock-v0", "PPO", seed, 0.5)
+        if seed:
+            finished(suite, "textgym/Lock-v0", "REINFORCE", seed, 0.7)
+    report = gather(suite)
+    assert {policy: scores.shape for policy, scores in report.covering().items()} == {
+        "PPO": (4, 2),
+        "REINFORCE": (3, 2),
+    }
+    assert aggregate_table(report).warning.endswith("REINFORCE lacks runs, and is counted with 3 of its seeds.")
+
+
 def test_the_table_says_the_same_in_markdown_and_in_the_terminal(suite: Path) -> None:
     table = scores_table(gather(suite))
     lines = table.markdown().splitlines()[2:]  # beneath the title

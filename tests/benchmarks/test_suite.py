@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -16,9 +17,10 @@ from typer.testing import CliRunner
 
 from benchmarks import suite as suite_module
 from benchmarks.cli import app
-from benchmarks.results import RunFolder
+from benchmarks.learners import DEFAULTS
+from benchmarks.results import RunFolder, finished_runs
 from benchmarks.runner import News, Run, Workers, execute
-from benchmarks.suite import chosen, load_suite, planned, run_suite, suite_names
+from benchmarks.suite import Request, chosen, load_suite, planned, report_suite, run_suite, suite_names
 
 LIGHT = {"docstring": {"env_id": "textgym/Copy-v0"}, "applications": {"tasks": ("Translate",), "episodes": 8}}
 """Settings that make a plan quick to draw up."""
@@ -52,7 +54,7 @@ def test_a_suite_has_settings_a_plan_and_a_report(name: str) -> None:
 def test_algorithms_and_seeds_are_chosen_in_every_suite_alike(name: str) -> None:
     suite = load_suite(name)
     settings = suite.quick(suite.Settings(**LIGHT.get(name, {})))
-    runs = suite.plan(chosen(settings, algorithms=["reinforce", "ppo"], seeds=3))
+    runs = suite.plan(chosen(settings, algorithms=["reinforce", "ppo"], seeds=[2, 0, 1]))
     learning = [run.config for run in runs if "learner" in run.config]
     assert {(config["learner"], config["seed"]) for config in learning} >= {
         (learner, seed) for learner in ("reinforce", "ppo") for seed in range(3)
@@ -61,8 +63,29 @@ def test_algorithms_and_seeds_are_chosen_in_every_suite_alike(name: str) -> None
     assert chosen(settings) == settings
     with pytest.raises(ValueError, match=r"must be one of ppo, .*or module:function of your own, got 'sarsa'"):
         chosen(settings, algorithms=["sarsa"])
-    with pytest.raises(ValueError, match="seeds must be at least 1, got 0"):
-        chosen(settings, seeds=0)
+
+
+@pytest.mark.parametrize(
+    ("told", "found"),
+    [
+        ("3", "0, 1, 2"),
+        ("3-5", "3, 4, 5"),
+        ("0", "seeds must be at least one, got '0'"),
+        ("5-3", "seeds must be at least one, got '5-3'"),
+        ("many", "seeds must be a number, such as 3, or a range, such as 3-5; got 'many'"),
+        ("-1", "got '-1'"),
+        ("3-", "got '3-'"),
+    ],
+)
+def test_seeds_are_a_number_or_a_range(told: str, found: str, tmp_path: Path) -> None:
+    call = ["benchmark", "quick", "--quick", "--algorithms=reinforce", "--dry-run", f"--out={tmp_path}"]
+    result = CliRunner(env={"COLUMNS": "200"}).invoke(app, [*call, f"--seeds={told}"])
+    if "got" in found:
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert found in result.stderr
+    else:
+        seeds = set(re.findall(r"reinforce-(\d+)", result.stdout))
+        assert ", ".join(sorted(seeds)) == found
 
 
 @dataclass(frozen=True)
@@ -78,12 +101,16 @@ class Tiny:
 
     def __init__(self) -> None:
         self.reports: list[list[str]] = []
+        self.version = 1
 
     def plan(self, settings: Settings) -> list[Run]:
-        return [Run(f"run-{seed}", nothing, {"seed": seed, "fingerprint": "f00d"}) for seed in settings.seeds]
+        return [
+            Run(f"run-{seed}", nothing, {"seed": seed, "fingerprint": "f00d", "version": self.version})
+            for seed in settings.seeds
+        ]
 
     def report(self, folder: Path, settings: Settings, console: Console) -> None:
-        self.reports.append([run.name for run in self.plan(settings) if run.finished(folder)])
+        self.reports.append([run.name for run in finished_runs(folder)])
 
 
 def nothing(folder: RunFolder, config: Mapping[str, Any], tell: object) -> dict[str, Any]:
@@ -146,6 +173,33 @@ def test_a_plan_that_is_stopped_reports_what_is_finished(tmp_path: Path, tiny: T
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path, Here(interrupted="run-1"))
     assert tiny.reports == [["run-0"]]
+
+
+def test_what_was_run_with_other_settings_is_not_reported_beside_the_new(tmp_path: Path, tiny: Tiny) -> None:
+    assert run(tmp_path, Here()) == {}
+    tiny.version = 2
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, Here(interrupted="run-1"))
+    assert tiny.reports == [["run-0", "run-1"], ["run-0"]]
+    assert RunFolder(tmp_path / "run-1").finished  # it is kept until the new one begins
+
+
+def test_a_report_is_made_anew_as_the_suite_was_asked(tmp_path: Path, tiny: Tiny) -> None:
+    asked = Request("tiny", seeds=[4, 3])
+    run_suite(
+        "tiny", tmp_path, settings=asked.settings(), workers=Here(), console=Console(file=StringIO()), asked=asked
+    )
+    report_suite(tmp_path, Console(file=StringIO()))
+    assert tiny.reports == [["run-3", "run-4"]] * 2
+
+
+def test_defaults_and_sources_are_part_of_what_a_run_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = chosen(load_suite("diagnostics").quick(load_suite("diagnostics").Settings()), algorithms=["reinforce"])
+    before = {run.name: run.identity for run in planned("diagnostics", settings)}
+    assert {run.name: run.identity for run in planned("diagnostics", settings)} == before
+    monkeypatch.setitem(DEFAULTS, "reinforce", {"learning_rate": 0.5})
+    other = {run.name: run.identity for run in planned("diagnostics", settings)}
+    assert all((other[name] == before[name]) == name.endswith("random") for name in before)
 
 
 def test_settings_of_other_learners_come_with_their_names() -> None:

@@ -113,6 +113,15 @@ def test_a_suite_gives_sections_as_data(tmp_path: Path) -> None:
     assert 'class="mean s1"' in figure.drawing.svg()
 
 
+@pytest.mark.parametrize(("seeds", "warned"), [(4, 1), (5, 0)])
+def test_a_study_of_few_seeds_warns_of_it_once(tmp_path: Path, seeds: int, warned: int) -> None:
+    write_json(tmp_path / PROFILE, {"sections": [EXTRA, {**EXTRA, "title": "More"}]})
+    for part in ("near", "far"):
+        swept(tmp_path, part, "PPO", part, [0.5] * seeds, scored=False)
+    told = "".join(section.html() for section in extra_sections(gather(tmp_path)))
+    assert told.count(f"Only {seeds} training seeds: with fewer than 5") == warned
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
