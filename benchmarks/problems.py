@@ -15,17 +15,22 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
+from benchmarks.credit import Estimator
 from benchmarks.evaluation import Evaluation, evaluate, make_env
 from benchmarks.learners import title_of
 from benchmarks.policies import Policy
 from benchmarks.report import PROFILE, write_report
 from benchmarks.results import RunFolder, write_json
 from benchmarks.runner import Run, Tell
-from benchmarks.training import train_run
+from benchmarks.samples import score_samples
+from benchmarks.training import train_run, trained_policy
 from textgym.tasks.base import Task
 
 RANDOM = "Random"
 """How tables call what writes tokens at random, among those that are allowed."""
+
+SAMPLES = 2
+"""How many texts of a learner a report shows of a problem."""
 
 RANDOM_TEXTS = 4096
 """About how many texts it writes for the test prompts: they cost nothing."""
@@ -98,8 +103,18 @@ def run_random(folder: RunFolder, config: Mapping[str, Any], tell: Tell) -> dict
 
 
 def run_learner(folder: RunFolder, config: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
-    """Trains one learner on one problem with one seed, and scores what it writes for the test prompts."""
-    return scored_texts(write_texts(train_learner(folder, config, tell), config), config)
+    """Trains one learner on one problem with one seed, and scores what it writes for the test prompts.
+
+    Of the first seed of a problem in the table of scores some texts are kept, for the report.
+    """
+    algorithm = train_learner(folder, config, tell)
+    found = write_texts(algorithm, config)
+    if config["seed"] or not config["scored"]:
+        return scored_texts(found, config)
+    estimator = Estimator.of(algorithm)
+    network: Any = None if estimator is None else trained_policy(algorithm)
+    samples = score_samples(found[0], SAMPLES, network, estimator, **config["env_kwargs"])
+    return {**scored_texts(found, config), "samples": samples}
 
 
 def train_learner(folder: RunFolder, config: Mapping[str, Any], tell: Tell) -> Any:

@@ -97,7 +97,8 @@ footer dd { overflow-wrap: anywhere; }
 @media print {
   body { font-size: 10pt; } main { max-width: none; padding: 0; }
   h2, h3, figcaption { break-after: avoid; } figure, tr, article { break-inside: avoid; }
-  details:not([open]), figure details { display: none; }
+  figure details { display: none; } summary { list-style: none; }
+  details::details-content { content-visibility: visible; block-size: auto; } /* what is folded on a screen */
   .scroll { overflow: visible; }
   table { font-size: .6875rem; } td .quiet, th .quiet, thead th { font-size: .625rem; }
   th, td, .voices td:last-child { padding-right: .5rem; white-space: normal; min-width: 0; }
