@@ -96,6 +96,8 @@ class RayTasks(Workers):
     def _ended(self, result: Any, run: Run, folder: Path) -> News:
         try:
             failure, packed = self.ray.get(result)
+        except self.ray.exceptions.TaskCancelledError:  # before it began
+            return News(run.name, ended=True, failure=CANCELLED)
         except self.ray.exceptions.RayError as error:  # what happened to the task itself, not to the run in it
             place = folder / run.name
             place.mkdir(parents=True, exist_ok=True)
@@ -108,9 +110,14 @@ class RayTasks(Workers):
         for result in self.pending:
             self.ray.cancel(result)
         if self.pending:
-            self.ray.wait(list(self.pending), num_returns=len(self.pending), timeout=10)
+            ended, _ = self.ray.wait(list(self.pending), num_returns=len(self.pending), timeout=10)
+            for result in ended:
+                self._ended(result, *self.pending[result])
         self.pending.clear()
         self.ray.shutdown()
+
+
+CANCELLED = "cancelled"
 
 
 class _Board:
@@ -137,6 +144,8 @@ def _task(run: Run, threads: int, board: Any, names: list[str], *files: bytes) -
             while not (news := one.news()).ended:
                 board.tell.remote(run.name, news.share)
                 wait([one.process.sentinel], timeout=0.5)
+        except KeyboardInterrupt:  # what it has done so far comes back, to go on from
+            news = News(run.name, ended=True, failure=CANCELLED)
         finally:  # a task that is cancelled takes its process with it
             one.process.terminate()
             one.process.join()

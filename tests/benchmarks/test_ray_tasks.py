@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from io import StringIO
 from pathlib import Path
@@ -24,14 +25,14 @@ from typer.testing import CliRunner
 from benchmarks.cli import app
 from benchmarks.processes import Processes
 from benchmarks.ray_tasks import RayTasks, pack, unpack
-from benchmarks.results import RunFolder
+from benchmarks.results import RunFolder, finished_runs
 from benchmarks.runner import Run, execute
 from tests.benchmarks.test_runner import running, until
 
 JOBS = """
 import os, time
 from pathlib import Path
-from benchmarks.results import RunFolder
+from benchmarks.results import RunFolder, finished_runs
 
 def wait(folder, config, tell):
     '''Notes who runs it, waits for the gate, and leaves a file that others read.'''
@@ -39,6 +40,8 @@ def wait(folder, config, tell):
         with open(config["notes"], "a") as notes:
             notes.write(f"{folder.name} {os.getpid()}\\n")
     tell(0.5)
+    folder.checkpoints.mkdir()
+    (folder.checkpoints / "half").write_text("way")
     while "gate" in config and not Path(config["gate"]).exists():
         time.sleep(0.1)
         tell(0.5)
@@ -223,11 +226,14 @@ def in_background(function: Callable[[], None]) -> threading.Thread:
 
 
 @pytest.mark.slow
-def test_ctrl_c_ends_what_runs_on_the_cluster(tmp_path: Path, jobs: ModuleType, cluster: Cluster) -> None:
+def test_ctrl_c_ends_what_runs_on_the_cluster_and_brings_home_how_far_it_came(
+    tmp_path: Path, jobs: ModuleType, cluster: Cluster
+) -> None:
     notes = tmp_path / "notes"
 
     def interrupt() -> None:
         until(lambda: bool(notes_of(notes)))
+        time.sleep(1)
         os.kill(os.getpid(), signal.SIGINT)
 
     runs = [Run("endless", jobs.wait, {"x": 1, "notes": str(notes), "gate": str(tmp_path / "never")})]
@@ -238,6 +244,28 @@ def test_ctrl_c_ends_what_runs_on_the_cluster(tmp_path: Path, jobs: ModuleType, 
     thread.join()
     until(lambda: not any(running(process) for _, process in notes_of(notes)))
     assert not runs[0].finished(tmp_path / "runs")
+    left = RunFolder(tmp_path / "runs" / "endless")
+    assert left.identity == runs[0].identity
+    assert (left.checkpoints / "half").read_text() == "way"
+
+
+@pytest.mark.slow
+def test_a_suite_runs_on_a_cluster_that_the_command_starts(tmp_path: Path) -> None:
+    call = [
+        sys.executable,
+        "-m",
+        "benchmarks",
+        "benchmark",
+        "quick",
+        "--quick",
+        "--algorithms=reinforce",
+        "--ray=local",
+    ]
+    environment = {**os.environ, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    told = subprocess.run([*call, f"--out={tmp_path}"], env=environment, capture_output=True, text=True, check=False)
+    assert told.returncode == 0, told.stderr
+    assert len(finished_runs(tmp_path)) == 4  # two problems, random tokens beside the learner
+    assert (tmp_path / "report.html").exists()
 
 
 @pytest.mark.slow
