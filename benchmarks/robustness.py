@@ -75,7 +75,8 @@ def inflation(noisy: Sequence[float], clean: Sequence[float], *, budget: float) 
 
     It is the ratio of the medians over seeds. Runs that did not get there in their budget are censored: a median among
     them is only known to be more than the budget, and then so is the ratio, `"> 2.10"`; where only the interval goes so
-    far it reads `"1.50 [1.20, > 2.10]"`. None where most runs without noise did not get there either.
+    far it reads `"1.50 [1.20, > 2.10]"`, or `"1.50 [< 1.20, 1.70]"` if that is so without noise. None where most runs
+    without noise did not get there either.
 
     Args:
         noisy: the tokens that each run with noise took; infinity if it did not get there.
@@ -92,9 +93,12 @@ def inflation(noisy: Sequence[float], clean: Sequence[float], *, budget: float) 
     drawn = [np.median(_drawn(np.asarray(side, np.float64), generator), axis=1) for side in (noisy, clean)]
     capped = np.minimum(drawn[0], budget) / np.minimum(drawn[1], budget)
     found = percentile_interval(ratio, capped)
-    if np.isinf(drawn[0]).mean() > 0.025:  # the upper end is censored
-        return f"{ratio:.2f} [{found.low:.2f}, > {budget / base:.2f}]"
-    return [ratio, found.low, found.high]
+    noisy_censored, clean_censored = (np.isinf(side).mean() > 0.025 for side in drawn)
+    if not (noisy_censored or clean_censored):
+        return [ratio, found.low, found.high]
+    low = f"< {found.low:.2f}" if clean_censored else f"{found.low:.2f}"
+    high = f"> {budget / base:.2f}" if noisy_censored else f"{found.high:.2f}"
+    return f"{ratio:.2f} [{low}, {high}]"
 
 
 def share_of_gap(clean: FloatArray, noisy: FloatArray, corrected: FloatArray) -> Interval | None:

@@ -46,6 +46,7 @@ def test_inflation_is_a_ratio_of_medians_and_says_where_it_is_censored() -> None
     assert inflation([400.0, 400.0, 400.0], clean, budget=1000) == pytest.approx([2.0, 2.0, 2.0])
     assert inflation([400.0, np.inf, np.inf], clean, budget=1000) == "> 5.00"
     assert inflation([400.0, 400.0, np.inf], clean, budget=1000) == "2.00 [2.00, > 5.00]"
+    assert inflation([400.0] * 3, [200.0, 200.0, np.inf], budget=1000) == "2.00 [< 0.40, 2.00]"
     assert inflation([400.0], [np.inf, np.inf, 100.0], budget=1000) is None
 
 
