@@ -113,9 +113,10 @@ def planned(name: str, settings: Any) -> list[Run]:
     learners = {str(run.config.get("learner", "")) for run in runs}
     sources = {learner: {"source": source(learner)} for learner in learners if ":" in learner}
     return [
-        replace(run, config={**run.config, "defaults": defaults, **sources.get(run.config.get("learner", ""), {})})
+        replace(run, config={**run.config, "defaults": defaults, **sources.get(learner, {})})
         for run in runs
-        for defaults in [{**DEFAULTS.get(run.config.get("learner", ""), {}), **_task_defaults(run.config)}]
+        for learner in [run.config.get("learner", "")]
+        for defaults in [{"settings": DEFAULTS.get(learner, {}), "env_kwargs": _task_defaults(run.config)}]
     ]
 
 

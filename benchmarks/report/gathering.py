@@ -240,7 +240,24 @@ def _samples(results: Mapping[str, Mapping[str, Any]]) -> list[Sample]:
 
 
 MOST_VALUES = 4
-"""How many values of a setting, over the runs of a policy, are named."""
+"""How many values of a setting, over several runs, are named."""
+
+
+def _with_defaults(config: Config, part: str) -> dict[str, Any]:
+    """Returns a part of a configuration, with what it leaves to defaults."""
+    return {**config.get("defaults", {}).get(part, {}), **config.get(part, {})}
+
+
+def _values(settings: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Returns for each name the values that it has, in words; of many only their number."""
+    given: dict[str, dict[str, None]] = {}
+    for own in settings:
+        for name, value in own.items():
+            given.setdefault(name, {})[value if isinstance(value, str) else json.dumps(value)] = None
+    return {
+        name: " or ".join(values) if len(values) <= MOST_VALUES else f"{len(values)} values"
+        for name, values in given.items()
+    }
 
 
 def _foot(configs: Sequence[Config], fingerprint: str | None = None) -> dict[str, dict[str, Any]]:
@@ -249,18 +266,10 @@ def _foot(configs: Sequence[Config], fingerprint: str | None = None) -> dict[str
     foot: dict[str, dict[str, Any]] = {"Environment": {"id": ", ".join(env_ids)}}
     if fingerprint is not None:
         foot["Environment"]["corpus fingerprint"] = fingerprint
-    given: dict[str, dict[str, list[str]]] = {}
-    for config in configs:
-        own = given.setdefault(str(config.get("policy", "Settings")), {})
-        for name, value in config.get("settings", {}).items():
-            told = value if isinstance(value, str) else json.dumps(value)
-            if told not in own.setdefault(name, []):
-                own[name].append(told)
-    for policy, settings in given.items():
-        foot[policy] = {
-            name: " or ".join(values) if len(values) <= MOST_VALUES else f"{len(values)} values"
-            for name, values in settings.items()
-        }
+    foot["Environment"] |= _values([_with_defaults(config, "env_kwargs") for config in configs])
+    for policy in dict.fromkeys(str(config.get("policy", "Settings")) for config in configs):
+        own = [config for config in configs if str(config.get("policy", "Settings")) == policy]
+        foot[policy] = _values([_with_defaults(config, "settings") for config in own])
     found: dict[str, set[str]] = {}
     for config in configs:
         for package, number in config.get("versions", {}).items():
