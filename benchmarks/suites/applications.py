@@ -70,7 +70,7 @@ class Settings:
     )
     seeds: tuple[int, ...] = (0, 1, 2)
     rows: int = 64
-    tokens: int = 240_000
+    tokens: int = 400_000
     learners: dict[str, dict[str, Any]] = field(
         default_factory=lambda: {
             "ppo": {
