@@ -53,7 +53,8 @@ class Code(Task):
     these say and not what the description says. Where a number is left out, it must be found from the examples.
 
     Args:
-        depth: how many operations are nested in a program, 1 to 3 at most.
+        depth: how many operations are nested in a program, 1 to 3 at most; with 1 there are so few programs that a test
+            split has between two and a dozen.
         operators: how many groups of operators there are: 1 has sums, products, slices, order and filters; 2 adds
             division, squares, distances and ranks; 3 adds choices, counts, sets and lists of two.
         wordings: in how many ways some things are said, 1 or 2.
@@ -70,7 +71,7 @@ class Code(Task):
         "medium": {"depth": 3, "operators": 2, "wordings": 2, "vague": 0.2, "examples": 2, "longest": 5},
         "hard": {"depth": 3, "operators": 3, "wordings": 2, "vague": 0.5, "examples": 3, "longest": 6},
     }
-    swept = "depth"
+    swept = "operators"
     default_feedback = (
         {"name": "task_signal", "signal": "examples", "weight": 0.6},
         {"name": "task_signal", "signal": "syntax", "weight": 0.1},
