@@ -36,7 +36,7 @@ def test_a_turn_of_the_agent_ends_with_the_end_token_and_a_reply_with_the_separa
 
 
 @settings(deadline=None)
-@given(st.lists(st.lists(st.integers(3, 135), min_size=1, max_size=5), min_size=1, max_size=5))
+@given(st.lists(st.lists(st.integers(3, 133), min_size=1, max_size=5), min_size=1, max_size=5))
 def test_turns_are_lines(turns):
     task = make_task("dialogue")
     tokens = [token for turn in turns for token in (*turn, 2)][:-1]
