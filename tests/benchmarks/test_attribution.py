@@ -60,7 +60,7 @@ def test_what_turns_earned_adds_up_and_the_booking_earns_the_goal() -> None:
     goal, mood, _ = earned_by_reference.signals.T
     assert goal.sum() == goal[-1] == 1.0  # it is the full stop that makes it a booking
     asked = len(prompts.data["goal"][0].asked)
-    assert mood[: np.flatnonzero(reference == 2)[0] + 1].sum() == pytest.approx(1 / (asked + 2) / 2)  # without a booking
+    assert mood[: np.flatnonzero(reference == 2)[0] + 1].sum() == pytest.approx(0.5 / (asked + 2))
 
 
 def test_bad_texts_are_refused() -> None:
