@@ -63,7 +63,7 @@ class Settings:
     )
     warm_starts: dict[str, dict[str, Any]] = field(
         default_factory=lambda: {
-            "Dialogue": {"max_epochs": 2},
+            "Dialogue": {"max_epochs": 5},
             "KnowledgeGraph": {"max_epochs": 2},
             "KnowledgeQA": {"learning_rate": 1e-3, "max_epochs": 8, "prompt_weight": 0.1},
         }
