@@ -16,9 +16,9 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 
 from agents.callbacks import check_finite
-from agents.state.description import describe_run, differences
+from agents.state.description import differences
 from agents.state.files import read_state, remove_partial, remove_state, write_state
-from agents.state.training import HasTrainingState, made_with, numbered, restore, shapes, state_of
+from agents.state.training import HasTrainingState, made_with, numbered, restore, run_of, shapes, state_of
 
 KNOWN = (PPO, A2C, MaskablePPO, TRPO)
 """The algorithms of others that hold nothing but what `agents.state.training` gathers."""
@@ -78,7 +78,12 @@ def load_checkpoint(algorithm: BaseAlgorithm, folder: str | Path, callback: Base
     if path is None:
         raise ValueError(f"no checkpoint in {folder}")
     state = read_state(path)
-    wrong = list(differences(state["run"], describe_run(algorithm)))
+    run = run_of(algorithm, callback)
+    if callback is None:  # what callbacks changed is left out with their state
+        run["arguments"] = {
+            name: value for name, value in run["arguments"].items() if name in state["run"]["arguments"]
+        }
+    wrong = list(differences(state["run"], run))
     if not wrong:  # else the weights may well differ, and that says less
         wrong = list(differences(shapes(state["weights"]), shapes(algorithm.get_parameters())))
     own = isinstance(algorithm, HasTrainingState)
@@ -174,6 +179,7 @@ class Checkpoints(BaseCallback):
         return root
 
     def _on_rollout_start(self) -> None:
+        check_finite(self.model)  # so that not a token is drawn from broken weights
         logged = self._rollouts % (self.locals.get("log_interval") or 1) == 0
         if not self._own or (self._since >= self.every and logged):
             self._save()

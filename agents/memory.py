@@ -24,12 +24,13 @@ def explained_memory_errors(algorithm: BaseAlgorithm) -> Iterator[None]:
     try:
         yield
     except (MemoryError, RuntimeError) as error:
-        if not _of_memory(error):
+        if not of_memory(error):
             raise
         raise MemoryError(f"out of memory on {algorithm.device}: {_what_to_lower(algorithm)}") from error
 
 
-def _of_memory(error: BaseException) -> bool:
+def of_memory(error: BaseException) -> bool:
+    """Returns whether an error says that memory ran out, on the CPU or a GPU."""
     known = isinstance(error, MemoryError | torch.OutOfMemoryError)
     return known or any(words in str(error).lower() for words in _OF_TORCH)
 

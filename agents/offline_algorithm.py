@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from abc import abstractmethod
+from dataclasses import fields, is_dataclass
 from typing import Any, ClassVar, Generic, Self
 
 import numpy as np
@@ -242,10 +244,16 @@ class OfflineAlgorithm(BaseAlgorithm, Generic[LessonsT]):
 
     def training_state(self) -> dict[str, Any]:
         """Returns where learning stands beside weights and optimizer: the place in the data and the next chance."""
-        return {"passes": self.passes.state()}
+        return {"passes": self.passes.state(), "data": _digest(self.lessons)}
 
     def set_training_state(self, state: dict[str, Any]) -> None:
-        """Goes on from where `training_state` was taken, with the same data."""
+        """Goes on from where `training_state` was taken, with the same data.
+
+        Raises:
+            ValueError: if the data are others.
+        """
+        if state["data"] != _digest(self.lessons):
+            raise ValueError("the data are not those that the checkpoint's run learnt from")
         self.passes.set_state(state["passes"])
 
     def _excluded_save_params(self) -> list[str]:
@@ -253,3 +261,18 @@ class OfflineAlgorithm(BaseAlgorithm, Generic[LessonsT]):
 
     def _get_torch_save_params(self) -> tuple[list[str], list[str]]:
         return ["policy", "policy.optimizer"], []
+
+
+def _digest(value: Any) -> str:
+    """Returns a hash of lessons: of all arrays and numbers in them."""
+    found = hashlib.sha256()
+    parts = [value]
+    while parts:
+        part = parts.pop()
+        if is_dataclass(part):
+            parts += [getattr(part, one.name) for one in fields(part)]
+        elif isinstance(part, list | tuple):
+            parts += part
+        else:
+            found.update(part.tobytes() if isinstance(part, np.ndarray) else repr(part).encode())
+    return found.hexdigest()

@@ -215,8 +215,15 @@ def sample(probabilities: torch.Tensor) -> torch.Tensor:
     """Draws one token for each row of (N, V) probabilities by inverting the distribution function.
 
     One uniform number a row; a token of probability zero is never drawn.
+
+    Raises:
+        FloatingPointError: if a probability is not finite.
     """
     cumulative = probabilities.double().cumsum(-1)
+    if not torch.isfinite(cumulative[:, -1]).all():
+        raise FloatingPointError(
+            "the policy's probabilities are not finite: its weights are broken, as by a learning rate that is too high"
+        )
     uniform = 1.0 - torch.rand(len(cumulative), 1, dtype=torch.float64, device=cumulative.device)  # in (0, 1]
     return torch.searchsorted(cumulative, uniform * cumulative[:, -1:])[:, 0]
 

@@ -257,6 +257,7 @@ class REINFORCE(TextAlgorithm):
         self.clip_range, self.clip_level = clip_range, clip_level
         self.importance, self.max_importance = importance, max_importance
         self.kl_coef, self.kl_in, self.kl_estimator = kl_coef, kl_in, kl_estimator
+        self.kl_weight = kl_coef  # which adapts itself where there is a kl_target
         self.kl_target, self.kl_horizon = kl_target, kl_horizon
         self.reference_folder = reference
         if _init_setup_model:
@@ -327,8 +328,8 @@ class REINFORCE(TextAlgorithm):
             sums[3] = update.penalties.sum()
         self._log(texts, sums, float(np.mean(norms)))
         if self.kl_target is not None:
-            self.kl_coef = adapted(
-                self.kl_coef,
+            self.kl_weight = adapted(
+                self.kl_weight,
                 divergence=float(sums[3]) / len(texts.mask),
                 target=self.kl_target,
                 texts=len(texts.mask),
@@ -345,7 +346,7 @@ class REINFORCE(TextAlgorithm):
             assert before is not None
             log_ratios = before - written_log_probs(self.reference, texts, self.batch_size)
             penalties = sampled(self.kl_estimator, torch.from_numpy(log_ratios)).numpy()
-            texts = replace(texts, rewards=texts.rewards - self.kl_coef * penalties)
+            texts = replace(texts, rewards=texts.rewards - self.kl_weight * penalties)
         weights = np.ones(texts.mask.shape)
         if self._off_policy:
             assert before is not None
@@ -402,8 +403,9 @@ class REINFORCE(TextAlgorithm):
             rows: (b,) which of the texts.
 
         Returns:
-            The loss, and without gradient (5,): the sums of policy loss, value loss, entropy and divergence, and the
-            number of tokens whose gradient was clipped.
+            The loss, and without gradient (5,): the sums of policy loss and value loss as they are in it; those of
+            entropy and divergence, in nats, in which each token counts once; and the number of tokens whose gradient
+            was clipped.
         """
         texts = update.texts
         log_probs, hidden = next_token_log_probs(self.policy.backbone, texts, rows)  # (M, V), (M, D)
@@ -419,9 +421,9 @@ class REINFORCE(TextAlgorithm):
             objective, held = clipped(ratios(chosen - before, text, self.clip_level), advantage, self.clip_range)
         policy_loss = -(weight * objective).sum()
         value_loss = (weight * (self.policy.backbone.values(hidden) - target).square() * importance).sum()
-        entropy = -(weight * (probs * log_probs).sum(dim=-1)).sum()
-        loss = policy_loss - self.ent_coef * entropy
-        divergence = torch.zeros((), device=self.device)
+        entropies = -(probs * log_probs).sum(dim=-1)
+        loss = policy_loss - self.ent_coef * (weight * entropies).sum()
+        divergences = torch.zeros_like(entropies)
         if self.kl_in == "loss":
             with torch.no_grad():
                 reference, _ = next_token_log_probs(self.reference, texts, rows)
@@ -429,11 +431,11 @@ class REINFORCE(TextAlgorithm):
                 divergences = full(probs, log_probs, reference)
             else:
                 divergences = sampled(self.kl_estimator, chosen - of_written(reference, texts, rows))
-            divergence = (weight * divergences).sum()
-            loss = loss + self.kl_coef * divergence
+            loss = loss + self.kl_weight * (weight * divergences).sum()
         if self.baseline == "value":
             loss = loss + self.vf_coef * value_loss
-        return loss, torch.stack([policy_loss, value_loss, entropy, divergence, held.sum()]).detach()
+        sums = policy_loss, value_loss, entropies.sum(), divergences.sum(), held.sum()
+        return loss, torch.stack(sums).detach()
 
     def _log(self, texts: Texts, sums: FloatArray, gradient_norm: float) -> None:
         tokens, count = float(texts.mask.sum()), len(texts.mask)
@@ -443,7 +445,7 @@ class REINFORCE(TextAlgorithm):
         if self.baseline == "value":
             values["value_loss"] = sums[1] / count
         if self.kl_target is not None:
-            values["kl_coef"] = self.kl_coef
+            values["kl_coef"] = self.kl_weight
         if callable(self.alpha):
             values["alpha"] = self.alpha(self._current_progress_remaining)
         if self.n_epochs * self.n_minibatches > 1:
@@ -452,13 +454,13 @@ class REINFORCE(TextAlgorithm):
             self.logger.record(f"train/{name}", float(value))
 
     def training_state(self) -> dict[str, Any]:
-        own = {"moving_average": self.moving_average.training_state(), "kl_coef": self.kl_coef}
+        own = {"moving_average": self.moving_average.training_state(), "kl_weight": self.kl_weight}
         return {**super().training_state(), **own}
 
     def set_training_state(self, state: dict[str, Any]) -> None:
         super().set_training_state(state)
         self.moving_average.set_training_state(state["moving_average"])
-        self.kl_coef = state["kl_coef"]
+        self.kl_weight = state["kl_weight"]
 
     def _get_torch_save_params(self) -> tuple[list[str], list[str]]:
         return ["policy", "policy.optimizer", "reference"], []

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from agents.data.texts import Texts, cloning_loss, perplexity, token_losses
+from agents.data.texts import Texts, cloning_loss, exp, perplexity, token_losses
 from agents.gradient_step import gradient_step
 from agents.policy import MaskableTransformerPolicy, TransformerPolicy
 from textgym.tasks.base import Task
@@ -111,7 +111,7 @@ def warm_start(
                 count += int(of_reference.sum())
                 bar.update()
                 tell((epoch - 1 + number / steps_in_epoch) / max_epochs)
-            train_perplexities.append(math.exp(total / count))
+            train_perplexities.append(exp(total / count))
             perplexities.append(perplexity(backbone, validation, batch_size))
             bar.set_postfix(perplexity=f"{perplexities[-1]:.2f}")
             if perplexities[-1] < perplexities[best_epoch]:

@@ -15,7 +15,7 @@ from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback, Schedul
 from stable_baselines3.common.utils import obs_as_tensor
 from stable_baselines3.common.vec_env import VecEnv
 
-from agents.callbacks import ReturnsCallback
+from agents.callbacks import ReturnsCallback, StopOnNonFinite
 from agents.exploration import Exploration
 from agents.policy import TransformerPolicy
 from agents.text_buffer import TextBuffer
@@ -153,7 +153,7 @@ class TextAlgorithm(OnPolicyAlgorithm):
         others = [other if isinstance(other, BaseCallback) else ConvertCallback(other) for other in others]
         exploration = Exploration(**self.exploration)
         self._off_policy = exploration.off_policy
-        return super()._init_callback([ReturnsCallback(), exploration, *others], progress_bar)
+        return super()._init_callback([ReturnsCallback(), exploration, *others, StopOnNonFinite()], progress_bar)
 
     def learn(
         self,

@@ -125,6 +125,8 @@ def evaluate(
         raise ValueError(f"episodes must be at least 1, got {episodes}")
     env = make_env(env_id, num_rows=min(episodes, BATCH_SIZE), split=split, **env_kwargs)
     drawing, draws = (policy.policy, policy.n) if isinstance(policy, BestOfN) else (policy, 1)
+    if draws > 1 and deterministic:
+        raise ValueError(f"the best of {draws} texts must be drawn: with deterministic=True all are the same")
     check_spaces(drawing, env)
     simulator = env.simulator
     prompt_set, vocabulary = simulator.prompt_set, simulator.vocabulary

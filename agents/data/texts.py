@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -231,4 +232,9 @@ def perplexity(backbone: Backbone, texts: Texts, batch_size: int = 64) -> float:
         losses, _ = token_losses(backbone, texts, by_length[start : start + batch_size], with_prompt=False)
         total += float(losses.sum())
         count += len(losses)
-    return math.exp(total / count)
+    return exp(total / count)
+
+
+def exp(loss: float) -> float:
+    """Returns e to the power of a loss, a perplexity; infinity where that is too large for a number."""
+    return math.exp(loss) if loss < math.log(sys.float_info.max) else math.inf

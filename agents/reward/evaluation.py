@@ -65,14 +65,24 @@ class Foresight:
         return "; ".join(told) or "no answers"
 
 
-def foresee(answers: Judgements, scores: FloatArray, utilities: FloatArray, flip_rates: FloatArray) -> Foresight:
+def foresee(
+    answers: Judgements,
+    scores: FloatArray,
+    utilities: FloatArray,
+    flip_rates: FloatArray,
+    *,
+    conservative: bool = False,
+) -> Foresight:
     """Returns how well the scores of texts foresee answers about them.
 
     Args:
         answers: the answers.
         scores: (N,) of all texts.
         utilities: (members, N) of all texts.
-        flip_rates: (members,) the share of labels that each member takes for turned round.
+        flip_rates: (members,) eps, the share of labels that each member takes for turned round.
+        conservative: whether the utilities were learnt with `conservative_loss`, which is least where sigma of a margin
+            is eps + (1 - 2 eps) q, q the probability of the label. By the other losses sigma is the probability that
+            the label should have, and q = eps + (1 - 2 eps) sigma.
     """
     rated = answers.rated
     pairs = _pairs(answers.texts[~rated])  # (p, 2), the better first
@@ -80,7 +90,11 @@ def foresee(answers: Judgements, scores: FloatArray, utilities: FloatArray, flip
     right = np.heaviside(better - worse, 0.5)
     margins = utilities[:, pairs[:, 0]] - utilities[:, pairs[:, 1]]
     as_labelled = 0.5 + 0.5 * np.tanh(0.5 * margins)  # sigma, without overflow
-    probability = (flip_rates[:, None] + (1 - 2 * flip_rates[:, None]) * as_labelled).mean(axis=0)
+    eps = flip_rates[:, None]
+    if conservative:
+        probability = np.clip((as_labelled - eps) / (1 - 2 * eps), 0, 1).mean(axis=0)
+    else:
+        probability = (eps + (1 - 2 * eps) * as_labelled).mean(axis=0)
     agrees = np.heaviside(probability - 0.5, 0.5)
     sure = np.maximum(probability, 1 - probability)
     part = np.minimum(((sure - 0.5) * 2 * BINS).astype(np.int64), BINS - 1)

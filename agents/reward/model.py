@@ -181,7 +181,8 @@ class RewardModel:
     def _foresight(self, answers: Judgements, utilities: FloatArray) -> Foresight:
         scores = ((utilities - self.means[:, None]) / self.deviations[:, None]).mean(axis=0)
         flip_rates = np.array([float(network.flip_rate.detach()) for network in self.networks])
-        return foresee(answers, scores, utilities, flip_rates)
+        conservative = self.objective.comparisons == "conservative"
+        return foresee(answers, scores, utilities, flip_rates, conservative=conservative)
 
     def _fresh_network(self, levels: int, seed: int) -> RewardNetwork:
         longest = self.reader.context_length + (0 if isinstance(self.model, str | Path) else 1)  # the end token's place

@@ -78,6 +78,11 @@ def prepared(answers: Judgements, objective: Objective) -> tuple[Judgements, int
         ValueError: if there are too many levels or just one, or comparisons that the objective can't learn.
     """
     rated, levels = answers.rated, answers.levels
+    of_two = (answers.texts >= 0).sum(axis=1) == 2
+    if objective.flip_rate != 0 and not of_two.any():
+        raise ValueError(
+            f"flip_rate={objective.flip_rate} is about comparisons of two texts, and there are none: let it be 0"
+        )
     if objective.ratings == "classes" and not rated.all():
         raise ValueError("ratings='classes' learns from ratings alone: choose 'ordinal', or the signal that rates")
     if not rated.any():

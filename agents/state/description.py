@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -17,19 +17,25 @@ from transformers import PretrainedConfig
 PROGRESS = (1.0, 0.75, 0.5, 0.25, 0.0)
 """Where schedules are compared: shares of the run that remain."""
 
-_CHANGING = ("ent_coef",)  # an Exploration callback sets it anew before each rollout, and is compared by itself
-_OUTSIDE = ("env", "policy", "policy_kwargs", "device", "verbose", "tensorboard_log", "stats_window_size")
+_OUTSIDE = (
+    "env", "policy", "policy_kwargs", "device", "verbose", "tensorboard_log", "stats_window_size", "data",
+    "validation_data",
+)  # fmt: skip
 _OF_CONFIG = ("transformers_version", "_name_or_path", "dtype", "torch_dtype")
 
 
-def describe_run(algorithm: BaseAlgorithm) -> dict[str, Any]:
+def describe_run(algorithm: BaseAlgorithm, changing: Collection[str] = ()) -> dict[str, Any]:
     """Returns what must be equal for one run to go on where another was broken off.
 
     Schedules become their values at five points of the progress. Where the weights came from does not count, since a
-    checkpoint has them.
+    checkpoint has them, and the data that are learnt are compared by the algorithm itself.
+
+    Args:
+        algorithm: the algorithm.
+        changing: the arguments that a callback changes as it goes, and compares by itself.
     """
-    parameters = [name for name in inspect.signature(type(algorithm)).parameters if name[0] != "_"]
-    own = [name for name in parameters if name not in (*_CHANGING, *_OUTSIDE) and hasattr(algorithm, name)]
+    own = [name for name in _arguments(type(algorithm)) if name not in (*changing, *_OUTSIDE)]
+    values = {name: getattr(algorithm, f"{name}_name", getattr(algorithm, name, _ABSENT)) for name in own}
     of_policy = algorithm.policy._get_constructor_parameters()
     environment = algorithm.get_env()
     assert environment is not None
@@ -38,7 +44,7 @@ def describe_run(algorithm: BaseAlgorithm) -> dict[str, Any]:
     arguments = {} if spec is None else {name: value for name, value in spec.kwargs.items() if name != "num_envs"}
     return {
         "algorithm": _name(type(algorithm)),
-        "arguments": {name: describe(getattr(algorithm, name)) for name in own},
+        "arguments": {name: describe(value) for name, value in values.items() if value is not _ABSENT},
         "policy": _name(type(algorithm.policy)),
         "policy's arguments": {name: describe(value) for name, value in of_policy.items()},
         "rows": algorithm.n_envs,
@@ -48,6 +54,21 @@ def describe_run(algorithm: BaseAlgorithm) -> dict[str, Any]:
             "fingerprint": simulator.task.fingerprint,
         },
     }
+
+
+_ABSENT = object()
+
+
+def _arguments(kind: type) -> list[str]:
+    """Returns the names of a class's arguments, with those that it hands on to its bases as `**others`."""
+    names: dict[str, None] = {}
+    for base in kind.__mro__:
+        if "__init__" in vars(base):
+            parameters = list(inspect.signature(base.__init__).parameters.values())[1:]  # type: ignore[misc]
+            names |= {p.name: None for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)}
+            if all(p.kind is not p.VAR_KEYWORD for p in parameters):
+                break
+    return [name for name in names if name[0] != "_"]
 
 
 def describe(value: Any) -> Any:

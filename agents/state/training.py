@@ -12,6 +12,7 @@ import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback, CallbackList, EventCallback
 
+from agents.exploration import Exploration
 from agents.state.description import describe_run
 
 _COUNTERS = (
@@ -42,7 +43,7 @@ def state_of(algorithm: Any, callback: BaseCallback | None) -> dict[str, Any]:
     """Returns all that a run needs to go on, as nested plain data, arrays and tensors."""
     state = {
         "made_with": made_with(algorithm),
-        "run": describe_run(algorithm),
+        "run": run_of(algorithm, callback),
         "counters": {name: getattr(algorithm, name) for name in _COUNTERS},
         "episodes": {name: list(getattr(algorithm, name) or ()) for name in _EPISODES},
         "pending": {name: getattr(algorithm, name) for name in _PENDING},
@@ -59,6 +60,12 @@ def state_of(algorithm: Any, callback: BaseCallback | None) -> dict[str, Any]:
         if isinstance(one, HasTrainingState):
             state["callbacks"][name]["state"] = one.training_state()
     return state
+
+
+def run_of(algorithm: Any, callback: BaseCallback | None) -> dict[str, Any]:
+    """Returns what must be equal for one run to go on where another was broken off; see `describe_run`."""
+    explored = hasattr(algorithm, "exploration") or any(isinstance(one, Exploration) for _, one in numbered(callback))
+    return describe_run(algorithm, changing=("ent_coef",) if explored else ())
 
 
 def restore(algorithm: Any, state: Mapping[str, Any], callback: BaseCallback | None) -> None:

@@ -19,6 +19,12 @@ def plain_errors() -> Iterator[None]:
         yield
     except ModuleNotFoundError as error:
         refuse(NEEDS_EXTRA.format(error.name))
+    except RuntimeError as error:
+        from agents.memory import of_memory
+
+        if not of_memory(error):
+            raise
+        refuse("out of memory: lower the rows or the batch_size, or take a smaller model")
     except (ValueError, OSError, FloatingPointError, MemoryError, gymnasium.error.Error) as error:
         refuse(" ".join(str(error).split()))
 

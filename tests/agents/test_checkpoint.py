@@ -26,7 +26,9 @@ from agents.exploration import Exploration
 from agents.policy import MaskableTransformerPolicy, TransformerPolicy
 from agents.reinforce import REINFORCE
 from agents.rollout_buffer import MaskableSequenceRolloutBuffer, SequenceRolloutBuffer
+from agents.self_training import SelfTraining
 from agents.state.files import PARTIAL, read_state
+from agents.text_algorithm import TextAlgorithm
 from agents.vec_env import make_vec_env
 from tests.laws import assert_same
 
@@ -48,6 +50,8 @@ SETTINGS: dict[str, tuple[Any, dict[str, Any]]] = {
     "trpo": (TRPO, {"batch_size": 10, "cg_max_steps": 3, "line_search_max_iter": 3, "n_critic_updates": 1}),
     "reinforce": (REINFORCE, {"learning_rate": 1e-2, "guidance": LinearSchedule(0.5, 0.0, 1.0)}),
     "groups": (REINFORCE, {"baseline": "group_normalised", "group_size": 3, "kl_coef": 0.1}),
+    "adaptive kl": (REINFORCE, {"learning_rate": 0.1, "kl_coef": 0.5, "kl_target": 0.1, "kl_horizon": 50.0}),
+    "self_training": (SelfTraining, {"learning_rate": 1e-2}),
     "no text in some rollouts": (REINFORCE, {"n_steps": 1, "temperature": 1.5, "baseline": "value"}),
 }
 
@@ -62,7 +66,7 @@ def make_model(name: str = "ppo", *, rows: int = ROWS, env_kwargs: dict[str, Any
         given["policy_kwargs"] = {**given["policy_kwargs"], "attn_implementation": "eager"}
     if algorithm is MaskablePPO:
         policy, given["rollout_buffer_class"] = MaskableTransformerPolicy, MaskableSequenceRolloutBuffer
-    elif algorithm is not REINFORCE:
+    elif not issubclass(algorithm, TextAlgorithm):
         given["rollout_buffer_class"] = SequenceRolloutBuffer
     return algorithm(policy, env, **given)
 
@@ -91,7 +95,7 @@ class StopAt(BaseCallback):
 def learn(model: Any, *callbacks: BaseCallback, total: int = TOTAL) -> list[dict[str, float]]:
     """Learns, and returns the records of `ReturnsCallback`."""
     records: list[dict[str, float]] = []
-    explored = [] if isinstance(model, REINFORCE) else [Exploration(guidance=LinearSchedule(0.5, 0.0, 1.0))]
+    explored = [] if isinstance(model, TextAlgorithm) else [Exploration(guidance=LinearSchedule(0.5, 0.0, 1.0))]
     model.learn(total, callback=[*callbacks, ReturnsCallback(records.append), StopOnNonFinite(), *explored])
     return records
 
@@ -244,6 +248,22 @@ def test_another_run_is_refused_before_anything_changes(what: str, taken: Path) 
         load_checkpoint(model, taken)
     assert model.num_timesteps == 0
     assert_same(plain(before), plain(model.policy.state_dict()))
+
+
+def test_an_entropy_bonus_that_no_callback_schedules_is_compared(tmp_path: Path) -> None:
+    make_model(ent_coef=0.0).learn(40, callback=Checkpoints(tmp_path))
+    with pytest.raises(ValueError, match=r"arguments.ent_coef was 0.0 and is 0.5"):
+        make_model(ent_coef=0.5).learn(40, callback=Checkpoints(tmp_path, resume=True))
+
+
+@pytest.mark.parametrize("name", ["ppo", "reinforce"])
+def test_broken_weights_are_named_before_a_token_is_drawn_from_them(name: str, tmp_path: Path) -> None:
+    model = make_model(name, learning_rate=1e30)
+    with pytest.raises(
+        FloatingPointError, match=r"became (nan|inf|-inf) after [24]0 timesteps; the learning rate was 1e\+30"
+    ):
+        model.learn(200, callback=Checkpoints(tmp_path))
+    assert timesteps_of(newest_checkpoint(tmp_path) or Path()) == 0  # the last good one
 
 
 def test_another_length_of_the_run_is_refused(taken: Path) -> None:

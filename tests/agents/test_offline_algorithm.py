@@ -11,6 +11,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import configure
 
 from agents.callbacks import StopOnNonFinite
+from agents.checkpoint import Checkpoints, load_checkpoint
 from agents.cloning import Cloning
 from agents.contrastive import Contrastive
 from agents.policy import TransformerPolicy
@@ -57,6 +58,33 @@ def test_a_timestep_is_a_token_that_is_learnt_from(learner):
     counts = [int(model.lessons.learnt[batch].sum()) for batch in watch.batches]
     assert model.num_timesteps == sum(counts) >= 200 > sum(counts[:-1])
     assert model._n_updates == len(counts)
+
+
+CHANGED = {
+    Cloning: [{"batch_size": 4}, {"learning_rate": 0.5}],
+    DPO: [{"loss": "conservative", "flip_rate": 0.1}, {"seed": 4}, {"beta": 0.2}],
+    Contrastive: [{"seed": 4}],
+}
+
+
+@pytest.mark.parametrize(("learner", "changed"), [(one, changed) for one in CHANGED for changed in CHANGED[one]])
+def test_a_checkpoint_of_other_arguments_is_refused_by_their_names(learner, changed, tmp_path):
+    make(learner).learn(50, callback=Checkpoints(tmp_path))
+    other = learner(
+        TransformerPolicy, copy_env(), DATA[learner], policy_kwargs=SMALL, **{"seed": 3, "batch_size": 8, **changed}
+    )
+    with pytest.raises(ValueError, match=f"arguments.{next(iter(changed))} was"):
+        load_checkpoint(other, tmp_path)
+
+
+@LEARNERS
+def test_a_checkpoint_of_other_data_is_refused(learner, tmp_path):
+    make(learner).learn(50, callback=Checkpoints(tmp_path))
+    load_checkpoint(make(learner), tmp_path)
+    other = make(learner)
+    other.set_data(DATA[learner][: len(DATA[learner]) // 2])
+    with pytest.raises(ValueError, match="the data are not those that the checkpoint's run learnt from"):
+        load_checkpoint(other, tmp_path)
 
 
 def test_a_pass_reads_everything_once_and_the_next_in_another_order():

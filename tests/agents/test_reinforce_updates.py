@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from stable_baselines3.common.logger import configure
 from stable_baselines3.common.utils import LinearSchedule
 
 from agents.losses.baselines import by_group, leave_one_out, mean_and_deviation
@@ -175,7 +176,7 @@ def test_a_target_moves_the_coefficient_after_each_update(kl_in, tmp_path):
     def log(texts, sums, norm):
         seen.append(sums[3] / len(texts.mask))  # nats per text
         error = np.clip((seen[-1] - 0.3) / 0.3, -0.2, 0.2)
-        assert model.kl_coef == pytest.approx(expected[-1])
+        assert model.kl_weight == pytest.approx(expected[-1])
         expected.append(expected[-1] * (1 + error * len(texts.mask) / 100))
 
     model._log = log
@@ -185,4 +186,17 @@ def test_a_target_moves_the_coefficient_after_each_update(kl_in, tmp_path):
     assert max(seen) > 0.3
     del model._log
     model.save(tmp_path / "model")
-    assert REINFORCE.load(tmp_path / "model").kl_coef == model.kl_coef == pytest.approx(expected[-1])
+    assert REINFORCE.load(tmp_path / "model").kl_weight == model.kl_weight == pytest.approx(expected[-1])
+    assert model.kl_coef == 0.5
+
+
+@pytest.mark.parametrize("normalize_length", ["none", "text", "token"])
+def test_what_is_logged_counts_each_token_once(normalize_length):
+    """A fresh policy is nearly uniform, and its own reference, however the sums of the loss are divided."""
+    model = make_model(normalize_length=normalize_length, kl_coef=0.1, learning_rate=1e-9)
+    model.set_logger(configure(format_strings=[]))
+    model.logger.dump = lambda step=0: None  # which would forget the values
+    model.learn(12 * 8)
+    logged = model.logger.name_to_value
+    assert logged["train/entropy"] == pytest.approx(np.log(model.action_space.n), rel=0.02)
+    assert abs(logged["train/kl"]) < 1e-5

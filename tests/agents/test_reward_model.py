@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 import torch
 
+from agents.reward.evaluation import foresee
+from agents.reward.judgements import Judgements
 from agents.reward.model import RewardModel
 from agents.reward.objective import Objective
 from agents.reward.training import Schedule
@@ -141,6 +143,27 @@ def test_robust_losses_know_better_under_many_flips():
     )
     assert mixture < plain - 0.05
     assert unbiased < plain - 0.05
+
+
+@pytest.mark.parametrize(("conservative", "probability"), [(False, 0.2 + 0.6 * 0.75), (True, (0.75 - 0.2) / 0.6)])
+def test_the_probability_of_a_label_is_that_which_the_loss_aims_at(conservative, probability):
+    """sigma(z) = 3/4 where a fifth of the labels is turned round."""
+    rows = [{"prompt": "a b", "chosen": f"a {letter}", "rejected": "b"} for letter in "abcdefgh"]
+    answers = Judgements.of(rows)
+    utilities = np.array([0.0 if text == "b" else np.log(3) for text in answers.completions])[None]
+    found = foresee(answers, utilities[0], utilities, np.array([0.2]), conservative=conservative)
+    assert found.pairs == 8
+    assert np.nanmax(found.confidence) == pytest.approx(probability)
+
+
+@pytest.mark.parametrize("flip_rate", [None, 0.2])
+def test_turned_labels_of_what_is_no_pair_are_refused(flip_rate):
+    ranked = [{"prompt": "a b", "completions": ["a", "b", "a b"]}] * 2
+    for rows in (ratings(20, seed=1), ranked):
+        with pytest.raises(
+            ValueError, match=f"flip_rate={flip_rate} is about comparisons of two texts, and there are no"
+        ):
+            fitted(rows, flip_rate=flip_rate)
 
 
 def test_a_robust_rating_loss_finds_more_among_outliers():

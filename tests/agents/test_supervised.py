@@ -87,6 +87,17 @@ def test_learning_stops_when_perplexity_no_longer_falls():
     assert len(record.validation_perplexities) == record.best_epoch + 1 + 3 < 31
 
 
+def test_a_warm_start_that_diverges_puts_the_best_weights_back():
+    policy, task = make_policy(), make_task("copy", **COPY)
+    before = {name: weights.clone() for name, weights in policy.backbone.state_dict().items()}
+    record = warm_start(
+        policy, task, generator=np.random.default_rng(0), learning_rate=100.0, warmup_steps=1, max_epochs=3, patience=3
+    )
+    assert record.best_epoch == 0
+    assert max(record.validation_perplexities) > 1e6
+    assert all(torch.equal(weights, before[name]) for name, weights in policy.backbone.state_dict().items())
+
+
 def test_a_warm_start_repeats_and_draws_from_its_generator_only():
     task = make_task("copy", **COPY)
     records = []

@@ -58,6 +58,10 @@ def test_without_typer_it_says_what_to_install() -> None:
         (["train", "textgym/Copy-v0", "--out", "{out}", "--algorithm", "sarsa"], "'sarsa' is not one of"),
         (["train", "textgym/Copy-v0", "--out", "{out}", "--tokens", "0"], "--tokens"),
         (["report", "{out}"], "no finished run below"),
+        (
+            ["evaluate", "random", "textgym/Copy-v0", "--best-of", "4", "--deterministic"],
+            "the best of 4 texts must be drawn: with deterministic=True all are the same",
+        ),
         (["benchmark", "nope"], f"the suite must be one of {', '.join(suite_names())}, got 'nope'"),
     ],
 )
@@ -70,6 +74,16 @@ def test_bad_input_is_one_line_and_exit_code_2(tmp_path: Path, arguments: list[s
     assert message in found.stderr
     assert "Traceback" not in found.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_out_of_memory_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes")
+
+    monkeypatch.setattr("benchmarks.evaluation.evaluate", full)
+    found = textgym("evaluate", "random", "textgym/Copy-v0")
+    assert (found.exit_code, found.stdout) == (2, "")
+    assert found.stderr == "textgym: out of memory: lower the rows or the batch_size, or take a smaller model\n"
 
 
 def test_train_goes_on_with_a_run_that_was_broken_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
