@@ -21,6 +21,7 @@ from textgym.types import BoolArray, FloatArray
 
 Method = Literal["gae", "monte_carlo"]
 Baseline = Literal["none", "others", "value"]
+_PAID = {"feedback": ("clean_reward",), "gold": ("gold_reward",), "sum": ("clean_reward", "gold_reward")}
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Estimator:
         baseline: b_t, of `"monte_carlo"` only: `"none"`, 0; `"others"`, the mean of what the tokens of the same number
             of the other texts got, which is what a moving average comes to; or `"value"`, that of the value head.
         gamma: the discount, in [0, 1].
+        whole: whether each token is held to have got the return of the whole text; of `"monte_carlo"` only.
 
     Raises:
         ValueError: if a name is unknown, or a number out of its range.
@@ -44,6 +46,7 @@ class Estimator:
     gae_lambda: float = 0.95
     baseline: Baseline = "others"
     gamma: float = 1.0
+    whole: bool = False
 
     def __post_init__(self) -> None:
         for name, value, allowed in (
@@ -63,7 +66,8 @@ class Estimator:
         """
         if isinstance(algorithm, REINFORCE):
             baseline = algorithm.baseline if algorithm.baseline in ("none", "value") else "others"
-            return cls("monte_carlo", baseline=baseline, gamma=algorithm.gamma)
+            whole = algorithm.credit == "text"
+            return cls("monte_carlo", baseline=baseline, gamma=algorithm.gamma, whole=whole)
         if isinstance(algorithm, PPO | A2C | MaskablePPO | TRPO):
             return cls("gae", gae_lambda=algorithm.gae_lambda, gamma=algorithm.gamma)
         return None
@@ -72,7 +76,7 @@ class Estimator:
         if self.method == "gae":
             return f"GAE, lambda {self.gae_lambda:g}"
         less = {"none": "", "others": ", less the mean of other texts", "value": ", less the value head"}
-        return f"return to go{less[self.baseline]}"
+        return f"{'return of the text' if self.whole else 'return to go'}{less[self.baseline]}"
 
     def advantages(self, rewards: FloatArray, values: FloatArray, mask: BoolArray) -> FloatArray:
         """Returns A_t of each token of N texts, (N, T), zero in padding.
@@ -86,6 +90,8 @@ class Estimator:
             surprises = rewards + self.gamma * np.pad(values[:, 1:], ((0, 0), (0, 1))) - values
             return returns_to_go(surprises, self.gamma * self.gae_lambda) * mask
         targets = returns_to_go(rewards, self.gamma)
+        if self.whole:
+            targets = np.broadcast_to(targets[:, :1], targets.shape)
         if self.baseline == "others":
             groups = by_group(targets, mask, len(targets))
             targets = targets - leave_one_out(groups, np.ones((1, len(targets)), np.bool_))[0]
@@ -98,9 +104,9 @@ def credit(policy: BasePolicy, evaluation: Evaluation, estimator: Estimator, **e
     """Returns what the gradient credits each token of an evaluation's texts with, (length,) for each text.
 
     The credit is A_t |grad log pi(a_t | s_t)|, with the sign of the advantage and the size of the token's part in the
-    policy gradient, by the weights of the output layer; see `agents.token_scores`. Rewards are taken without noise:
-    what is seen is the estimator's doing, not the noise's. A token of which the policy is sure has a gradient near 0,
-    and so hardly any credit, whatever it earned.
+    policy gradient, by the weights of the output layer; see `agents.token_scores`. Rewards are those that the
+    environment pays, feedback or gold or both, without noise: what is seen is the estimator's doing, not the noise's. A
+    token of which the policy is sure has a gradient near 0, and so hardly any credit, whatever it earned.
 
     Args:
         policy: what wrote the texts.
@@ -110,7 +116,8 @@ def credit(policy: BasePolicy, evaluation: Evaluation, estimator: Estimator, **e
     """
     env = make_env(evaluation.env_id, num_rows=min(len(evaluation.written), 256), split=evaluation.split, **env_kwargs)
     texts, seed = evaluation.texts, evaluation.seed
-    played = replay(env.simulator, texts.tokens, texts.samples, seed, masked=takes_masks(policy))
+    paid = _PAID[env.simulator.reward_kind]
+    played = replay(env.simulator, texts.tokens, texts.samples, seed, paid=paid, masked=takes_masks(policy))
     scores = token_scores(policy, played)
     credited = estimator.advantages(played.rewards, scores.values, played.mask) * scores.gradient_norms
     return [own[used] for own, used in zip(credited, played.mask, strict=True)]

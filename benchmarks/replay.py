@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 
@@ -19,7 +18,7 @@ def replay(
     samples: IntArray,
     seed: int,
     *,
-    paid: Literal["clean_reward", "observed_reward"] = "clean_reward",
+    paid: Sequence[str] = ("clean_reward",),
     masked: bool = False,
 ) -> PlayedTexts:
     """Writes given texts as `benchmarks.evaluation.write` wrote them, and keeps what it sees.
@@ -29,7 +28,7 @@ def replay(
         texts: the n texts, (length,) each, with the end token where there is one.
         samples: (n,) their prompts.
         seed: the seed with which they were written, so that whoever answers says the same.
-        paid: which of what the environment says of each token is taken for its reward.
+        paid: which of what the environment says of each token are taken for its reward, as a sum.
         masked: whether to keep which tokens were allowed.
     """
     counts = np.array([len(text) for text in texts])
@@ -55,5 +54,6 @@ def replay(
                 allowed[going, step] = np.packbits(simulator.allowed_tokens()[their_rows], axis=1)
             written = np.zeros(simulator.num_rows, np.int64)
             written[their_rows] = actions[going, step]
-            rewards[going, step] = simulator.step(written).info[paid][their_rows]
+            info = simulator.step(written).info
+            rewards[going, step] = np.sum([info[name] for name in paid], axis=0)[their_rows]
     return PlayedTexts(input_ids, positions, actions, rewards, mask, allowed)

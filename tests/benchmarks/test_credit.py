@@ -36,6 +36,7 @@ MASK = np.array([[True, True, True], [True, False, False]])
     [
         (Estimator("monte_carlo", baseline="none"), [[3, 3, 2], [4, 0, 0]]),
         (Estimator("monte_carlo", baseline="none", gamma=0.5), [[1, 2, 2], [4, 0, 0]]),
+        (Estimator("monte_carlo", baseline="none", whole=True), [[3, 3, 3], [4, 0, 0]]),
         (Estimator("monte_carlo", baseline="value"), [[2, 1, -1], [2, 0, 0]]),
         (Estimator("monte_carlo", baseline="others"), [[-1, -1, -2], [1, 0, 0]]),  # the short text holds its 4
         (Estimator("gae", gae_lambda=0.0), [[1, 2, -1], [2, 0, 0]]),
