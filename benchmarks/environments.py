@@ -46,7 +46,7 @@ TRAINED = """
 
 What test prompts earn on `easy`, clean and gold: by the warm start, a small transformer that learnt the references for
 a few epochs, and by what each learner made of it on the noisy feedback alone. Means with 95 % bootstrap intervals over
-seeds and prompts. Made by `textgym benchmark applications`: {tokens:,} tokens for each of {seeds} seeds, which
+seeds and prompts. Made by `textgym benchmark applications --seeds {seeds}`: {tokens:,} tokens for each run, which
 took a median of {minutes:.1f} minutes and {longest:.1f} at most, on one core each.
 
 """
