@@ -40,7 +40,7 @@ def test_what_training_brought(tmp_path: Path) -> None:
         about = {"title": task, "introduction": "", "baseline": "Warm start", "order": ["Warm start", "PPO"]}
         write_json(tmp_path / task / PROFILE, about)
     section = training(tmp_path)
-    assert "2,048 tokens for each of 2 seeds" in section
+    assert "`textgym benchmark applications --seeds 2`: 2,048 tokens for each run" in section
     assert "a median of 2.0 minutes and 2.5 at most" in section
     assert "| task | Warm start, clean | PPO, clean | Warm start, gold | PPO, gold |" in section
     assert "| Copy | 0.550 [0.500, 0.600] | 0.850 [0.800, 0.900] |" in section
