@@ -46,7 +46,7 @@ def mixture_loss(margin: torch.Tensor, flip_rate: torch.Tensor | float) -> torch
         flip_rate: eps, in [0, 0.5).
     """
     rate = torch.as_tensor(flip_rate, dtype=margin.dtype, device=margin.device)
-    _check(float(rate))
+    _check(float(rate.detach()))
     return -torch.logaddexp(torch.log1p(-rate) + logsigmoid(margin), torch.log(rate) + logsigmoid(-margin))
 
 
