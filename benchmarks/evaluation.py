@@ -208,7 +208,6 @@ def _scores(
     alone: dict[str, Any] = {"feedback": [policy.by], "fusion": "fixed", "noise": [], "correction": []}
     alone |= {"feedback_budget": None, "group_size": 1}
     judge = make_env(env_id, num_rows=simulator.num_rows, **{**env_kwargs, **alone}).simulator
-    rewards: FloatArray = replay(judge, texts.tokens, texts.samples, seed, paid=("observed_reward",)).rewards.sum(
-        axis=1
-    )
+    played = replay(judge, texts.tokens, texts.samples, seed, paid=("observed_reward",))
+    rewards: FloatArray = played.rewards.sum(axis=1)
     return rewards

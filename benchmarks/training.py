@@ -159,7 +159,7 @@ def _by_callbacks(
 ) -> BaseAlgorithm:
     """Trains an on-policy algorithm, which goes on from its newest checkpoint."""
     checkpoints = Checkpoints(folder.checkpoints, every=every, resume=True)
-    callbacks = [checkpoints, _Metrics(folder), ReturnsCallback(folder.log), StopOnNonFinite(), *more]
+    callbacks = [checkpoints, _Metrics(folder), ReturnsCallback(folder.log), *more]
     if make.func not in (REINFORCE, SelfTraining):  # which see to their exploration themselves
         callbacks.append(Exploration(**{name: arguments.pop(name) for name in EXPLORATION if name in arguments}))
     algorithm: BaseAlgorithm = make(**arguments)
