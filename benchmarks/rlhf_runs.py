@@ -17,6 +17,7 @@ from agents.supervised import warm_start
 from benchmarks.divergence import MeasureCallback, measure
 from benchmarks.evaluation import BATCH_SIZE, make_env, write
 from benchmarks.expected_best import expected_best
+from benchmarks.haste import Hasty
 from benchmarks.learners import MODEL, make_policy
 from benchmarks.results import RunFolder
 from benchmarks.runner import Tell
@@ -33,6 +34,8 @@ def run_reference(folder: RunFolder, config: Mapping[str, Any], tell: Tell) -> d
     policy = make_policy(config["env_id"], config["settings"]["model"], **config["env_kwargs"])
     if config["settings"]["warm_start"] is not None:
         task = make_env(config["env_id"], num_rows=1, **config["env_kwargs"]).simulator.task
+        if config["settings"]["hasty"]:
+            task = Hasty(task, config["seed"])
         arguments = config["settings"]["warm_start"]
         warm_start(policy, task, generator=np.random.default_rng(config["seed"]), tell=tell, **arguments)
     policy.backbone.save_pretrained(folder.path / MODEL)

@@ -22,11 +22,16 @@ FOLDER = Path(suites.__file__).parent
 class Suite(Protocol):
     """What a module in `benchmarks/suites` has; the first line of its docstring is its help.
 
+    `TAGS` says what kind of suite it is: about `"algorithms"` or `"feedback"`, with `"fresh"` transformers or
+    `"warm-started"` ones. `MINUTES` is what all of it takes with two jobs on two CPU cores. Both are literals.
+
     Its `Settings` is a frozen dataclass of every number that one may want to change, all with defaults, among them
     `learners`, the arguments of each learner by name, and `seeds`, the training seeds: what `--algorithms` and
     `--seeds` choose. It may have `others`, the arguments of learners that only `--algorithms` brings in.
     """
 
+    TAGS: tuple[str, ...]
+    MINUTES: int
     Settings: Any
 
     def quick(self, settings: Any) -> Any:
@@ -39,12 +44,37 @@ class Suite(Protocol):
         """Writes the report of what is finished, of which there is something, and prints its table."""
 
 
-def suite_names() -> dict[str, str]:
-    """Returns the suites, each with the first line of its docstring; imports none."""
+@dataclass(frozen=True)
+class Outline:
+    """What the file of a suite tells without being imported.
+
+    Attributes:
+        question: the first line of its docstring.
+        tags, minutes: see `Suite`; of a file without them, none and 0.
+    """
+
+    question: str
+    tags: tuple[str, ...]
+    minutes: int
+
+    def __str__(self) -> str:
+        return f"{self.question} ({', '.join(self.tags)}; {self.minutes} min on two cores)"
+
+
+def outlines() -> dict[str, Outline]:
+    """Returns the suites by name; imports none."""
     found = {}
     for path in sorted(FOLDER.glob("[!_]*.py")):
-        docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
-        found[path.stem] = docstring.partition("\n")[0]
+        module = ast.parse(path.read_text(encoding="utf-8"))
+        told = {
+            target.id: ast.literal_eval(line.value)
+            for line in module.body
+            if isinstance(line, ast.Assign)
+            for target in line.targets
+            if isinstance(target, ast.Name) and target.id in ("TAGS", "MINUTES")
+        }
+        question = (ast.get_docstring(module) or "").partition("\n")[0]
+        found[path.stem] = Outline(question, tags=told.get("TAGS", ()), minutes=told.get("MINUTES", 0))
     return found
 
 
@@ -54,7 +84,7 @@ def load_suite(name: str) -> Suite:
     Raises:
         ValueError: if there is none of that name.
     """
-    known = suite_names()
+    known = outlines()
     if name not in known:
         raise ValueError(f"the suite must be one of {', '.join(known)}, got {name!r}")
     suite: Suite = import_module(f"{suites.__name__}.{name}")

@@ -11,12 +11,12 @@ import typer
 from rich.console import Console
 
 from benchmarks.cli.errors import plain_errors
-from benchmarks.suite import Request, planned, report_suite, run_suite, suite_names
+from benchmarks.suite import Request, outlines, planned, report_suite, run_suite
 
 if TYPE_CHECKING:
     from benchmarks.runner import Workers
 
-SUITES = suite_names()
+SUITES = outlines()
 
 
 def benchmark(
@@ -69,7 +69,7 @@ def benchmark(
 
 
 if benchmark.__doc__:  # which python -OO strips
-    benchmark.__doc__ += "".join(f"\n\n{name}: {line}" for name, line in SUITES.items())
+    benchmark.__doc__ += "".join(f"\n\n{name}: {outline}" for name, outline in SUITES.items())
 
 
 def _seeds(told: str) -> list[int]:

@@ -35,6 +35,9 @@ from benchmarks.statistics import Interval
 from benchmarks.study import FinishedRuns, StudySettings
 from textgym.registration import build
 
+TAGS = ("feedback", "fresh")
+MINUTES = 10
+
 POINTS = 24
 """How many points a curve has at most."""
 

@@ -21,6 +21,9 @@ from benchmarks.results import RunFolder, write_json
 from benchmarks.runner import Run, Tell
 from benchmarks.suites import docstring
 
+TAGS = ("algorithms", "warm-started")
+MINUTES = 75
+
 TASKS = {
     "Translate": "a second language",
     "Summarize": "what matters in a report",

@@ -28,6 +28,9 @@ from benchmarks.runner import Run
 from benchmarks.sections import Cell, cell, write_study
 from benchmarks.study import FinishedRuns, StudySettings
 
+TAGS = ("feedback", "fresh")
+MINUTES = 12
+
 CLEAN, NOISY = "clean", "noisy"
 ORACLES = ("dawid_skene", "surrogate")
 """The correctors that can be told the channels."""

@@ -21,6 +21,9 @@ from benchmarks.results import RunFolder
 from benchmarks.runner import Run, Tell
 from textgym.tasks.base import Task
 
+TAGS = ("algorithms", "fresh")
+MINUTES = 60
+
 
 @dataclass(frozen=True)
 class Diagnostic:

@@ -26,6 +26,9 @@ from benchmarks.runner import Run, Tell
 from benchmarks.samples import score_samples
 from benchmarks.training import train_run, trained_policy
 
+TAGS = ("algorithms", "warm-started")
+MINUTES = 6
+
 WARM_START, RANDOM = "warm_start", "random"
 SMALL_GPT2: dict[str, Any] = {
     "model_type": "gpt2", "n_layer": 2, "n_embd": 128, "n_head": 4,

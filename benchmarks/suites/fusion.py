@@ -31,6 +31,9 @@ from benchmarks.runner import Run
 from benchmarks.sections import Cell, cell, line, write_study
 from benchmarks.study import FinishedRuns, StudySettings
 
+TAGS = ("feedback", "fresh")
+MINUTES = 8
+
 TRADER = "reinforce"
 """The learner whose alpha is swept."""
 

@@ -31,6 +31,9 @@ from benchmarks.samples import score_samples
 from benchmarks.suites import docstring
 from benchmarks.training import train_run, trained_policy
 
+TAGS = ("algorithms", "fresh", "warm-started")
+MINUTES = 120
+
 WARM_START = "Warm start"
 
 

@@ -26,6 +26,9 @@ from benchmarks.problems import RANDOM, random_run, report_scores
 from benchmarks.runner import Run
 from benchmarks.study import Problem, StudySettings
 
+TAGS = ("algorithms", "fresh")
+MINUTES = 2
+
 
 @dataclass(frozen=True)
 class Settings(StudySettings):

@@ -31,6 +31,9 @@ from benchmarks.rlhf_runs import (
 )
 from benchmarks.runner import Run
 
+TAGS = ("feedback", "warm-started")
+MINUTES = 8
+
 _MODEL: dict[str, Any] = {
     "model_type": "gpt2", "n_layer": 2, "n_head": 4, "resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0,
 }  # fmt: skip
@@ -45,6 +48,7 @@ class Problem:
         env_kwargs: the environment's further arguments.
         model: the transformer, as transformers' configuration: of the reference, the policies and the reward model.
         warm_start: the arguments of `agents.supervised.warm_start` that make the reference; None leaves it fresh.
+        hasty: whether it learns from people in a hurry, see `benchmarks.haste`.
         schedule: how long and how fast the reward model learns.
         tokens: how many tokens each learner writes.
         learners: the arguments of each learner here, on top.
@@ -54,6 +58,7 @@ class Problem:
     env_kwargs: dict[str, Any]
     model: dict[str, Any]
     warm_start: dict[str, Any] | None
+    hasty: bool
     schedule: dict[str, Any]
     tokens: int
     learners: dict[str, dict[str, Any]]
@@ -68,7 +73,8 @@ PROBLEMS = (
         "Summarize",
         {"difficulty": "easy"},
         {**_MODEL, "n_embd": 128, "activation_function": "gelu_pytorch_tanh"},
-        {"learning_rate": 3e-3, "batch_size": 32, "max_epochs": 1, "patience": 1},
+        {"learning_rate": 3e-3, "batch_size": 32, "max_epochs": 5, "patience": 2},
+        True,
         {"learning_rate": 3e-4, "patience": 3},
         60_000,
         {
@@ -82,6 +88,7 @@ PROBLEMS = (
         {"length": 12, "agreement": 6},
         {**_MODEL, "n_embd": 64},
         None,
+        False,
         {"learning_rate": 1e-3, "patience": 3},
         40_000,
         {
@@ -96,8 +103,9 @@ PROBLEMS = (
 class Settings:
     """What the suite does; every number that one may want to change.
 
-    Summaries are those of a transformer that has read the references once: there is much to get wrong, and people's
-    answers on pairs of them teach a small model little. In texts of letters and praise, which a fresh transformer
+    Summaries are those of a transformer that learnt from people in a hurry, who leave details out. In pairs of them the
+    fuller one is mostly the better, and what makes a detail wrong is in the report: so the model learns that fuller is
+    better, and whoever follows it too far makes details up. In texts of letters and praise, which a fresh transformer
     writes, there is little praise, which is welcome, so that the model can't learn that more of it does harm.
 
     Attributes:
@@ -175,7 +183,7 @@ def plan(settings: Settings) -> list[Run]:
 def _plan(one: Problem, settings: Settings) -> Iterator[Run]:
     task = make_env(one.env_id, num_rows=1, **one.env_kwargs).simulator.task
     shared = {"env_id": one.env_id, "env_kwargs": one.env_kwargs, "fingerprint": task.fingerprint, "seed": 0}
-    start = {"model": one.model, "warm_start": one.warm_start}
+    start = {"model": one.model, "warm_start": one.warm_start, "hasty": one.hasty}
     asked = _chosen(settings, ("annotator", "pairs", "members", "objective"))
     judged = {**shared, "policy": "Reward model", "settings": {**start, **asked, "schedule": one.schedule}}
     proxied = {"reward_model": judged["settings"], "episodes": settings.episodes}

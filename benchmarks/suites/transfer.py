@@ -32,6 +32,9 @@ from benchmarks.runner import Run, Tell
 from benchmarks.sections import Cell, cell, write_study
 from benchmarks.study import FinishedRuns, StudySettings
 
+TAGS = ("feedback", "fresh")
+MINUTES = 6
+
 
 @dataclass(frozen=True)
 class Settings(StudySettings):

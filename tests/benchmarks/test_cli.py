@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 from benchmarks.cli import app
 from benchmarks.results import RunFolder
-from benchmarks.suite import suite_names
+from benchmarks.suite import outlines
 
 
 def textgym(*arguments: str) -> Result:
@@ -62,7 +62,7 @@ def test_without_typer_it_says_what_to_install() -> None:
             ["evaluate", "random", "textgym/Copy-v0", "--best-of", "4", "--deterministic"],
             "the best of 4 texts must be drawn: with deterministic=True all are the same",
         ),
-        (["benchmark", "nope"], f"the suite must be one of {', '.join(suite_names())}, got 'nope'"),
+        (["benchmark", "nope"], f"the suite must be one of {', '.join(outlines())}, got 'nope'"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(tmp_path: Path, arguments: list[str], message: str) -> None:

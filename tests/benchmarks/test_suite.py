@@ -20,25 +20,35 @@ from benchmarks.cli import app
 from benchmarks.learners import DEFAULTS
 from benchmarks.results import RunFolder, finished_runs
 from benchmarks.runner import News, Run, Workers, execute
-from benchmarks.suite import Request, chosen, load_suite, planned, report_suite, run_suite, suite_names
+from benchmarks.suite import Request, chosen, load_suite, outlines, planned, report_suite, run_suite
 
+README = Path(__file__).parents[2] / "README.md"
 LIGHT = {"docstring": {"env_id": "textgym/Copy-v0"}, "applications": {"tasks": ("Translate",), "episodes": 8}}
 """Settings that make a plan quick to draw up."""
 
 
-def test_suites_are_found_with_their_first_line_and_without_torch() -> None:
-    assert {"applications", "diagnostics", "docstring"} <= set(suite_names())
-    assert suite_names()["diagnostics"].startswith("Diagnostics: thirteen")
+def test_suites_are_found_with_their_outlines_and_without_torch() -> None:
+    found = outlines()
+    assert {"applications", "diagnostics", "docstring"} <= set(found)
+    assert found["diagnostics"].question.startswith("Diagnostics: thirteen")
     told = CliRunner().invoke(app, ["benchmark", "--help"]).output
-    assert suite_names()["docstring"] in " ".join(told.split())
+    assert str(found["docstring"]) in " ".join(told.split())
     call = "import sys; from benchmarks.cli.experiments import SUITES; assert SUITES and 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", call], check=True, cwd=Path(__file__).parents[2])
 
 
-@pytest.mark.parametrize("name", suite_names())
+def test_the_readme_tells_what_suites_take() -> None:
+    told = re.findall(r"^\| `(\w+)` \| (\d+) \|", README.read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(told) > 10
+    assert all(outlines()[name].minutes == int(minutes) for name, minutes in told)
+
+
+@pytest.mark.parametrize("name", outlines())
 def test_a_suite_has_settings_a_plan_and_a_report(name: str) -> None:
-    suite = load_suite(name)
+    suite, outline = load_suite(name), outlines()[name]
     settings = suite.Settings(**LIGHT.get(name, {}))
+    assert (outline.tags, outline.minutes) == (suite.TAGS, suite.MINUTES)
+    assert set(suite.TAGS) <= {"algorithms", "feedback", "fresh", "warm-started"}
     assert is_dataclass(settings)
     with pytest.raises(AttributeError):
         settings.seeds = ()
@@ -50,7 +60,7 @@ def test_a_suite_has_settings_a_plan_and_a_report(name: str) -> None:
         assert [run.identity for run in suite.plan(variant)] == [run.identity for run in runs]
 
 
-@pytest.mark.parametrize("name", suite_names())
+@pytest.mark.parametrize("name", outlines())
 def test_algorithms_and_seeds_are_chosen_in_every_suite_alike(name: str) -> None:
     suite = load_suite(name)
     settings = suite.quick(suite.Settings(**LIGHT.get(name, {})))
