@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import reduce
 from operator import or_
 from typing import ClassVar
@@ -12,7 +13,7 @@ from textgym.metrics.sentiment import Sentiment
 from textgym.tasks.base import SPLITS, PromptSet, Task
 from textgym.tasks.parts.draws import Draws
 from textgym.tasks.parts.held_out import split_of
-from textgym.tasks.parts.prompts import size_of_split
+from textgym.tasks.parts.prompts import draw_different, size_of_split
 from textgym.tasks.parts.story_grammar import StoryGrammar
 from textgym.tasks.parts.story_words import ANY, COUNTS, TOPICS, make_vocabulary
 from textgym.tasks.parts.story_writer import Wish, ask, draw_wish, write_story
@@ -20,7 +21,6 @@ from textgym.transition import Transition, once_per_transition
 from textgym.types import BoolArray, FloatArray
 
 _MOST_NAMES = 3
-_MOST_REPEATS = 1000  # in a row, of prompts written before
 
 
 class Story(Task):
@@ -93,19 +93,14 @@ class Story(Task):
 
     def make_prompt_set(self, split: str) -> PromptSet:
         draws = Draws(0, SPLITS.index(split))
-        repeats = 0
-        made: dict[tuple[str, ...], tuple[Wish, list[str]]] = {}
-        while len(made) < size_of_split(self.size, split):
+
+        def drawn() -> tuple[tuple[str, ...], Callable[[], tuple[Wish, list[str]]]]:
             wish = draw_wish(draws, TOPICS[: self.topics], self.sentences, self.names)
-            if split_of(wish.content) != split:
-                continue
-            prompt = tuple(ask(draws, wish))
-            if prompt not in made:
-                made[prompt], repeats = (wish, write_story(draws, wish)), 0
-                continue
-            repeats += 1
-            if repeats > _MOST_REPEATS:
-                raise ValueError(f"size must be smaller, got {self.size}: there are not so many different prompts")
+            while split_of(wish.content) != split:
+                wish = draw_wish(draws, TOPICS[: self.topics], self.sentences, self.names)
+            return tuple(ask(draws, wish)), lambda: (wish, write_story(draws, wish))
+
+        made = draw_different(drawn, size_of_split(self.size, split), size=self.size)
         wishes, stories = zip(*made.values(), strict=True)
         bits = [sum(int(self._grammar.bits[self._ids[name]]) for name in wish.names) for wish in wishes]
         prompts, references = ([[self._ids[word] for word in words] for words in texts] for texts in (made, stories))

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 import numpy as np
 
 from textgym.tasks.base import SPLITS, PromptSet, Task
 from textgym.tasks.parts.draws import Draws
-from textgym.tasks.parts.prompts import size_of_split
+from textgym.tasks.parts.prompts import draw_different, size_of_split
 from textgym.tasks.parts.translate_grammar import velan_grammar
 from textgym.tasks.parts.translate_sentences import SentenceWriter, Shape
 from textgym.tasks.parts.translate_words import TENSES, make_vocabulary
 from textgym.transition import Transition
 from textgym.types import BoolArray, FloatArray
-
-_MOST_REPEATS = 1000  # in a row, of sentences written before
 
 
 class Translate(Task):
@@ -96,15 +95,12 @@ class Translate(Task):
     def make_prompt_set(self, split: str) -> PromptSet:
         writer = SentenceWriter(self.shape, split, Draws(0, SPLITS.index(split)))
         ids = {word: number for number, word in enumerate(self.vocabulary.tokens)}
-        repeats = 0
-        made: dict[tuple[str, ...], list[tuple[str, ...]]] = {}
-        while len(made) < size_of_split(self.size, split):
+
+        def drawn() -> tuple[tuple[str, ...], Callable[[], list[tuple[str, ...]]]]:
             sentence = writer.sentence()
-            english = tuple(sentence.english)
-            repeats = repeats + 1 if english in made else 0
-            if repeats > _MOST_REPEATS:
-                raise ValueError(f"size must be smaller, got {self.size}: there are not so many different sentences")
-            made[english] = sentence.velan
+            return tuple(sentence.english), lambda: sentence.velan
+
+        made = draw_different(drawn, size_of_split(self.size, split), size=self.size)
         references = [[ids[word] for phrase in velan for word in phrase] for velan in made.values()]
         phrases = [tuple("".join(chr(ids[word]) for word in phrase) for phrase in velan) for velan in made.values()]
         prompts = [[ids[word] for word in english] for english in made]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from textgym.tasks.parts.dialogue_user import Goal
 from textgym.tasks.parts.dialogue_words import GREETINGS, IN_PHRASE, INSTRUCTION, KINDS, WISHES, phrase, values
 from textgym.tasks.parts.draws import Draws
-
-_MOST_REPEATS = 1000  # in a row, of prompts drawn before
+from textgym.tasks.parts.prompts import draw_different
 
 
 def draw_users(slots: Sequence[str], corrections: int, size: int) -> dict[tuple[str, ...], Goal]:
@@ -22,19 +21,15 @@ def draw_users(slots: Sequence[str], corrections: int, size: int) -> dict[tuple[
     Raises:
         ValueError: if there are not so many prompts.
     """
-    draws, users, repeats = Draws(0), dict[tuple[str, ...], Goal](), 0
-    while len(users) < size:
+    draws = Draws(0)
+
+    def drawn() -> tuple[tuple[str, ...], Callable[[], Goal]]:
         goal = _goal(slots, corrections, draws)
         told = (phrase(goal.what, slot, goal.at_first(slot)) for slot in goal.told)
         (begins, ends), greeting = draws.choice(WISHES), draws.choice(GREETINGS)
-        prompt = (INSTRUCTION, greeting, begins, goal.what, *told, ends)
-        if prompt not in users:
-            users[prompt], repeats = goal, 0
-            continue
-        repeats += 1
-        if repeats > _MOST_REPEATS:
-            raise ValueError(f"size must be smaller, got {size}: there are not so many different prompts")
-    return users
+        return (INSTRUCTION, greeting, begins, goal.what, *told, ends), lambda: goal
+
+    return draw_different(drawn, size, size=size)
 
 
 def _goal(slots: Sequence[str], corrections: int, draws: Draws) -> Goal:

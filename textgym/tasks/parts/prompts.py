@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -11,7 +11,9 @@ from textgym.tasks.base import SPLITS
 from textgym.vocabulary import SPECIAL_TOKENS, WordVocabulary
 
 _Item = TypeVar("_Item")
+_Prompt = TypeVar("_Prompt", bound=Hashable)
 _TRIPLES = 64
+_MOST_REPEATS = 1000
 
 
 def letter_vocabulary(letters: int, *others: str) -> WordVocabulary:
@@ -67,6 +69,32 @@ def size_of_split(size: int, split: str) -> int:
     """Returns how many of `size` prompts a split has: an eighth for test and for validation, the rest for training."""
     eighth = size // 8
     return size - 2 * eighth if split == "train" else eighth
+
+
+def draw_different(
+    draw: Callable[[], tuple[_Prompt, Callable[[], _Item]]], count: int, *, size: int
+) -> dict[_Prompt, _Item]:
+    """Draws until there are so many different prompts, and returns what belongs to each, in the order drawn.
+
+    Args:
+        draw: returns a prompt, and what makes what belongs to it, asked only of a new one.
+        count: how many prompts.
+        size: how many the user asked for in all splits, for the error.
+
+    Raises:
+        ValueError: if a thousand draws in a row bring nothing new.
+    """
+    made: dict[_Prompt, _Item] = {}
+    repeats = 0
+    while len(made) < count:
+        prompt, make = draw()
+        if prompt not in made:
+            made[prompt], repeats = make(), 0
+            continue
+        repeats += 1
+        if repeats > _MOST_REPEATS:
+            raise ValueError(f"size must be smaller, got {size}: there are not so many different prompts")
+    return made
 
 
 def of_split(items: Sequence[_Item], split: str) -> Sequence[_Item]:
