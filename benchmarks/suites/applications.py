@@ -54,6 +54,8 @@ class Settings:
         rows: how many texts a learner writes at a time.
         tokens: how many tokens each learner writes.
         learners: the arguments of each.
+        tuned: further ones on single tasks: the warm start of Dialogue is all but certain of its tokens, and the first
+            steps of PPO, without a value function yet, must not undo that.
         episodes: how many test prompts are evaluated.
         samples: how many of the texts a task's report shows.
     """
@@ -86,6 +88,9 @@ class Settings:
             },
         }
     )  # fmt: skip
+    tuned: dict[str, dict[str, dict[str, Any]]] = field(
+        default_factory=lambda: {"Dialogue": {"ppo": {"learning_rate": [1e-4, 0.0]}}}
+    )
     episodes: int = 512
     samples: int = 8
 
@@ -94,7 +99,9 @@ def quick(settings: Settings) -> Settings:
     """Returns settings that go through every part in seconds, to see that it works; its numbers mean nothing."""
     shared = ("model", "warm_start", "seeds", "rows", "tokens", "learners", "episodes", "samples")
     tiny = docstring.quick(docstring.Settings(**{name: getattr(settings, name) for name in shared}))
-    return replace(settings, tasks=settings.tasks[:2], warm_starts={}, **{name: getattr(tiny, name) for name in shared})
+    return replace(
+        settings, tasks=settings.tasks[:2], warm_starts={}, tuned={}, **{name: getattr(tiny, name) for name in shared}
+    )
 
 
 def plan(settings: Settings) -> list[Run]:
@@ -119,7 +126,12 @@ def plan(settings: Settings) -> list[Run]:
                 "policy": title_of(learner),
                 "learner": learner,
                 "seed": seed,
-                "settings": {"tokens": settings.tokens, "rows": settings.rows, **arguments},
+                "settings": {
+                    "tokens": settings.tokens,
+                    "rows": settings.rows,
+                    **arguments,
+                    **settings.tuned.get(task, {}).get(learner, {}),
+                },
                 "warm_start": warm[task]["settings"],
             },
             weight=2.0 if learner == "ppo" else 1.0,
