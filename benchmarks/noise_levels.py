@@ -54,6 +54,7 @@ CHANNELS = {
     "contamination": Channel(SHARE, lambda x: {"rate": x, "outlier": 1.0}),
     "delay": Channel("tokens", lambda x: {"steps": int(x)}),
     "quantise": Channel("width of a step", lambda x: {"levels": 1 + round(1 / x)}),
+    "clip": Channel("share of the range", lambda x: {"low": 0.0, "high": round(1 - x, 6)}),
     "skew": Channel("log2 of the exponent", lambda x: {"rho": 2.0**x}),
     "affine": Channel("log2 of the shrinkage", lambda x: {"scale": 2.0**-x}),
 }

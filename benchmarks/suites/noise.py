@@ -1,18 +1,17 @@
 """Noise: how much of its score does a learner lose to each kind of noise on the feedback, level by level?
 
-Each channel of `textgym/noise` that can change what is learnt, and each preset of several channels, lies on the
-feedback at five levels (presets and `quantise` at four), of which the first is none; fresh transformers are paid what
-comes out. A level is told in a unit that suits its kind, and is the same for all channels of the kind:
+Each channel of `textgym/noise` and each preset of several channels lies on the feedback at five levels (presets at
+four), of which the first is none; fresh transformers are paid what comes out. A level is told in a unit that suits its
+kind, and is the same for all channels of the kind:
 
 - additive noise (Gaussian, Laplace, AR(1), drift, fatigue, a pool's biases and spreads): its standard deviation, in
   standard deviations of the clean return of random texts; of what grows, after 50 texts of a row;
 - mistaken labels (flip, asymmetric, randomised response): 1 - J, J being Youden's, the slope of the expected answer
   against the truth: at 1 the answer says nothing;
 - lost or made-up readings (dropout, contamination): their share;
-- delay: tokens; quantise: the width of a step; skew and affine: log2 of the exponent, and of how much is shrunk;
+- delay: tokens; quantise: the width of a step; clip: the share of the range that is cut off at the top;
+- skew and affine: log2 of the exponent, and of how much is shrunk;
 - presets: none, mild, medium, severe, as 0 to 3.
-
-`clip` is left out: without noise before it, it does nothing to a return within its bounds.
 
 The score is (R - R_random) / (R_optimal - R_random) of gold, which has no noise, on test prompts. From it come the area
 under the score against the level as a share of what the score at level 0 would give (1: noise does not matter), and the
@@ -20,8 +19,8 @@ sample inflation N_noisy / N_clean: how many times as many tokens it takes until
 learning score `target`. A run that does not get there in its budget is censored, and the ratio is a lower bound.
 
 A small area says that a learner takes this kind of noise for news. Zero-mean noise leaves the gradient of REINFORCE
-unbiased, so that there only inflation is to be expected; noise that moves the mean (asymmetric, skew, quantise) can
-change what is learnt, and more tokens do not mend that.
+unbiased, so that there only inflation is to be expected; noise that moves the mean (asymmetric, skew, quantise, clip)
+can change what is learnt, and more tokens do not mend that.
 """
 
 from __future__ import annotations
@@ -72,7 +71,8 @@ class Settings(StudySettings):
         Sweep("dropout", "Noise", _SHARES),
         Sweep("contamination", "Noise", (0.1, 0.2, 0.4, 0.8)),
         Sweep("delay", "Copy", _STEPS),
-        Sweep("quantise", "Noise", (1 / 3, 0.5, 1.0)),
+        Sweep("quantise", "Noise", (0.25, 1 / 3, 0.5, 1.0)),
+        Sweep("clip", "Noise", _RATES),
         *(Sweep(name, "Noise", _STEPS) for name in ("skew", "affine")),
         *(Sweep(name, "Noise", _STEPS[:3]) for name in ("human", "crowd", "ai_judge", "implicit")),
     )

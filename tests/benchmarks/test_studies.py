@@ -44,7 +44,7 @@ def test_a_run_without_noise_serves_all_channels() -> None:
     assert len(clean) == len(settings.problems) * len(settings.learners) * len(settings.seeds)
     assert all(run.config["env_kwargs"]["noise"] == [] for run in clean)
     swept = {sweep.noise for sweep in settings.sweeps}
-    assert swept == {*textgym.components("noise"), "human", "crowd", "ai_judge", "implicit"} - {"clip"}
+    assert swept == {*textgym.components("noise"), "human", "crowd", "ai_judge", "implicit"}
     with pytest.raises(ValueError, match="problem must be one of Noise, Chain, Copy, got 'Reverse'"):
         noise.plan(noise.Settings(sweeps=(Sweep("flip", "Reverse"),)))
 
@@ -71,6 +71,8 @@ def test_presets_and_steps() -> None:
     assert {"human", "crowd", "ai_judge", "implicit"} <= set(PRESETS)
     (spec,) = Sweep("quantise", "Noise").specs(1 / 3, deviation=0.2)
     assert spec == {"name": "quantise", "levels": 4}
+    (spec,) = Sweep("clip", "Noise").specs(0.2, deviation=0.2)
+    assert spec == {"name": "clip", "low": 0.0, "high": 0.8}
     (spec,) = Sweep("fatigue", "Noise").specs(1.0, deviation=0.2)
     assert spec["sigma"] * np.exp(spec["kappa"] * TEXTS) == pytest.approx(spec["ceiling"], rel=1e-3)
 
