@@ -41,7 +41,7 @@ from benchmarks.sections import Cell, cell, line, write_study
 from benchmarks.study import FinishedRuns, Problem, StudySettings
 
 TAGS = ("feedback", "fresh")
-MINUTES = 25
+MINUTES = 20
 
 _RATES, _SHARES, _STEPS = (0.2, 0.4, 0.6, 0.8), (0.25, 0.5, 0.75, 0.9), (1.0, 2.0, 3.0, 4.0)
 
