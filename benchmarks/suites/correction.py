@@ -9,9 +9,9 @@ that it closes, (corrected - noisy) / (clean - noisy) of mean scores, with a boo
 out where noise costs nothing that can be told from chance.
 
 A share near 0 does not mean that the corrector's values are wrong (`benchmarks.realism` measures those): a learner that
-averages over many texts needs no value to be right, only the order of expected values. Affine errors, as of flipped yes
-and no, keep that order, and a surrogate reward buys its unbiased values with variance. Below 0 that price was too high.
-Correctors estimate for each row by itself, so few texts of a row mean poor estimates.
+averages over many texts needs no value to be right, only the order of expected values. Affine errors, as of labels that
+become any other, keep that order, and a surrogate reward buys its unbiased values with variance. Below 0 that price was
+too high. Correctors estimate for each row by itself, so few texts of a row mean poor estimates.
 """
 
 from __future__ import annotations
@@ -51,7 +51,10 @@ class Fault:
 
 _MODELS = ({"name": "surrogate"}, {"name": "dawid_skene"})
 _ROBUST = ({"name": "median"}, {"name": "huber"})
-_PEOPLE = {"levels": 5, "pool": {"size": 8, "bias": 0.6, "spread": 0.2}}
+_PEOPLE = {"levels": 7, "pool": {"size": 8, "bias": 0.6, "spread": 0.3}}
+_LEVELS = [0.0, 1 / 3, 2 / 3, 1.0]
+_HARSH = [[1.0, 0.0, 0.0, 0.0], [0.8, 0.2, 0.0, 0.0], [0.75, 0.15, 0.1, 0.0], [0.7, 0.15, 0.05, 0.1]]
+"""What is reported, a column each, where a level is true, a row each: mostly a lower one."""
 
 
 @dataclass(frozen=True)
@@ -68,17 +71,17 @@ class Settings(StudySettings):
 
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     rows: int = 32
-    env_id: str = "textgym/Chain-v0"
-    env_kwargs: dict[str, Any] = field(default_factory=lambda: {"length": 4})
+    env_id: str = "textgym/Noise-v0"
+    env_kwargs: dict[str, Any] = field(default_factory=lambda: {"length": 3, "letters": 4})
     readings: int = 3
     tokens: int = 16_000
     faults: dict[str, Fault] = field(
         default_factory=lambda: {
-            "flip": Fault({"noise": [{"name": "flip", "rate": 0.3}]}, _MODELS),
-            "asymmetric": Fault(
-                {"noise": [{"name": "asymmetric", "false_positive_rate": 0.5, "false_negative_rate": 0.1}]}, _MODELS
+            "flip": Fault({"noise": [{"name": "flip", "rate": 0.5, "levels": _LEVELS}]}, _MODELS),
+            "harsh": Fault({"noise": [{"name": "flip", "matrix": _HARSH, "levels": _LEVELS}]}, _MODELS),
+            "randomised_response": Fault(
+                {"noise": [{"name": "randomised_response", "epsilon": 1.0, "levels": _LEVELS}]}, _MODELS
             ),
-            "randomised_response": Fault({"noise": [{"name": "randomised_response", "epsilon": 1.0}]}, _MODELS),
             "contamination": Fault({"noise": [{"name": "contamination", "rate": 0.2, "outlier": 3.0}]}, _ROBUST),
             "biased annotators": Fault(_PEOPLE, ({"name": "calibrate"}, {"name": "calibrate", "method": "affine"})),
             "drifting biases": Fault(
@@ -96,7 +99,7 @@ def quick(settings: Settings) -> Settings:
 
 def variants(settings: Settings) -> list[tuple[str, str, dict[str, Any]]]:
     """Returns what is learnt from: the name of the noise, that of the variant, and the signal."""
-    base = {"name": "rating", "metric": "gold", "levels": 2, "readings": settings.readings}
+    base = {"name": "rating", "metric": "gold", "levels": 4, "readings": settings.readings}
     found = [("none", CLEAN, base)]
     for name, fault in settings.faults.items():
         noisy = {**base, **fault.signal}
