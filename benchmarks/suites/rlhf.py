@@ -32,11 +32,13 @@ from benchmarks.rlhf_runs import (
 from benchmarks.runner import Run
 
 TAGS = ("feedback", "warm-started")
-MINUTES = 8
+MINUTES = 9
 
 _MODEL: dict[str, Any] = {
     "model_type": "gpt2", "n_layer": 2, "n_head": 4, "resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0,
 }  # fmt: skip
+
+JUDGED, JUDGE = "Reference", "Reward model"
 
 
 @dataclass(frozen=True)
@@ -185,11 +187,11 @@ def _plan(one: Problem, settings: Settings) -> Iterator[Run]:
     shared = {"env_id": one.env_id, "env_kwargs": one.env_kwargs, "fingerprint": task.fingerprint, "seed": 0}
     start = {"model": one.model, "warm_start": one.warm_start, "hasty": one.hasty}
     asked = _chosen(settings, ("annotator", "pairs", "members", "objective"))
-    judged = {**shared, "policy": "Reward model", "settings": {**start, **asked, "schedule": one.schedule}}
+    judged = {**shared, "policy": JUDGE, "settings": {**start, **asked, "schedule": one.schedule}}
     proxied = {"reward_model": judged["settings"], "episodes": settings.episodes}
     sampling = _chosen(settings, ("samples", "sampled"))
     reference, reward_model = f"{one.task}/{REFERENCE}", f"{one.task}/{REWARD_MODEL}"
-    yield Run(reference, run_reference, {**shared, "policy": "Reference", "settings": start}, weight=0.2)
+    yield Run(reference, run_reference, {**shared, "policy": JUDGED, "settings": start}, weight=0.2)
     yield Run(reward_model, run_reward_model, judged, weight=0.5, after=(reference,))
     for seed in settings.seeds:
         for name, title, learner, arguments in _methods(settings):
@@ -226,7 +228,8 @@ def report(folder: Path, settings: Settings, console: Console) -> None:
         if judge.finished and courses:
             sections.append(section_of(courses, problem=one.task, introduction=told_of(judge.result())))
     about = {"title": "Learning from a model of what people want", "introduction": introduction, "order": order}
-    write_json(folder / PROFILE, {**about, "sections": sections})
+    untrained = [JUDGED, JUDGE, BEST]
+    write_json(folder / PROFILE, {**about, "untrained": untrained, "sections": sections})
     write_report(folder, console)
 
 
