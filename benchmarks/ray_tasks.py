@@ -11,6 +11,7 @@ import io
 import logging
 import os
 import re
+import secrets
 import shutil
 import socket
 import tarfile
@@ -42,12 +43,14 @@ class RayTasks(Workers):
         if num_cpus <= 0 or num_gpus < 0 or max_retries < 0:
             given = f"got num_cpus={num_cpus}, num_gpus={num_gpus}, max_retries={max_retries}"
             raise ValueError(f"a run needs some CPU, and no negative number of GPUs or retries, {given}")
+        if address == "local":  # before Ray is imported, which reads these
+            os.environ.setdefault("RAY_AUTH_MODE", "token")  # else whoever reaches its ports can run code
+            if "RAY_AUTH_TOKEN_PATH" not in os.environ:
+                os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
         try:
             import ray
         except ModuleNotFoundError as error:
             raise ValueError('a Ray cluster needs Ray: pip install "textgym[ray]"') from error
-        if address == "local":
-            os.environ.setdefault("RAY_AUTH_MODE", "token")  # else whoever reaches its ports can run code
         self.ray = ray
         try:
             if re.fullmatch(r"[^/]+:\d+", address):  # Ray itself would try for minutes
