@@ -8,7 +8,7 @@ import numpy as np
 
 from textgym.tasks.base import SPLITS, PromptSet, Task
 from textgym.transition import Transition
-from textgym.types import BoolArray, FloatArray
+from textgym.types import BoolArray, FloatArray, TokenArray
 
 
 class Hasty(Task):
@@ -31,7 +31,7 @@ class Hasty(Task):
         ids, lengths = whole.reference_ids, whole.reference_lengths
         last = ids[np.arange(len(whole)), np.maximum(lengths - 1, 0)]
         generator = np.random.default_rng([self.seed, SPLITS.index(split)])
-        draws = np.where(_ends(self.task, whole), generator.random(ids.shape), -1.0)
+        draws = np.where(_ends(self.task, whole, last), generator.random(ids.shape), -1.0)
         places = draws.argmax(axis=1)
         cut = np.where(np.arange(ids.shape[1]) < places[:, None], ids, last[:, None])
         return replace(whole, reference_ids=cut, reference_lengths=np.minimum(places + 1, lengths))
@@ -40,10 +40,10 @@ class Hasty(Task):
         return self.task.gold(transition)
 
 
-def _ends(task: Task, prompts: PromptSet) -> BoolArray:
-    """Returns at which places of its reference the last token of each may stand, (S, R)."""
+def _ends(task: Task, prompts: PromptSet, last: TokenArray) -> BoolArray:
+    """Returns at which places of each reference its last token, (S,), may stand, (S, R)."""
     ids, lengths, rows = prompts.reference_ids, prompts.reference_lengths, np.arange(len(prompts))
-    last, nothing = ids[rows, np.maximum(lengths - 1, 0)], np.zeros(len(prompts), np.int64)
+    nothing = np.zeros(len(prompts), np.int64)
     blank = Transition(
         prompts,
         rows=rows,

@@ -38,7 +38,7 @@ _MODEL: dict[str, Any] = {
     "model_type": "gpt2", "n_layer": 2, "n_head": 4, "resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0,
 }  # fmt: skip
 
-JUDGED, JUDGE = "Reference", "Reward model"
+START, JUDGE = "Reference", "Reward model"
 
 
 @dataclass(frozen=True)
@@ -191,7 +191,7 @@ def _plan(one: Problem, settings: Settings) -> Iterator[Run]:
     proxied = {"reward_model": judged["settings"], "episodes": settings.episodes}
     sampling = _chosen(settings, ("samples", "sampled"))
     reference, reward_model = f"{one.task}/{REFERENCE}", f"{one.task}/{REWARD_MODEL}"
-    yield Run(reference, run_reference, {**shared, "policy": JUDGED, "settings": start}, weight=0.2)
+    yield Run(reference, run_reference, {**shared, "policy": START, "settings": start}, weight=0.2)
     yield Run(reward_model, run_reward_model, judged, weight=0.5, after=(reference,))
     for seed in settings.seeds:
         for name, title, learner, arguments in _methods(settings):
@@ -228,7 +228,7 @@ def report(folder: Path, settings: Settings, console: Console) -> None:
         if judge.finished and courses:
             sections.append(section_of(courses, problem=one.task, introduction=told_of(judge.result())))
     about = {"title": "Learning from a model of what people want", "introduction": introduction, "order": order}
-    untrained = [JUDGED, JUDGE, BEST]
+    untrained = [START, JUDGE, BEST]
     write_json(folder / PROFILE, {**about, "untrained": untrained, "sections": sections})
     write_report(folder, console)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from functools import reduce
 from operator import or_
 from typing import ClassVar
@@ -13,7 +13,7 @@ from textgym.metrics.sentiment import Sentiment
 from textgym.tasks.base import SPLITS, PromptSet, Task
 from textgym.tasks.parts.draws import Draws
 from textgym.tasks.parts.held_out import split_of
-from textgym.tasks.parts.prompts import draw_different, size_of_split
+from textgym.tasks.parts.prompts import different, size_of_split
 from textgym.tasks.parts.story_grammar import StoryGrammar
 from textgym.tasks.parts.story_words import ANY, COUNTS, TOPICS, make_vocabulary
 from textgym.tasks.parts.story_writer import Wish, ask, draw_wish, write_story
@@ -94,13 +94,14 @@ class Story(Task):
     def make_prompt_set(self, split: str) -> PromptSet:
         draws = Draws(0, SPLITS.index(split))
 
-        def drawn() -> tuple[tuple[str, ...], Callable[[], tuple[Wish, list[str]]]]:
-            wish = draw_wish(draws, TOPICS[: self.topics], self.sentences, self.names)
-            while split_of(wish.content) != split:
+        def drawn() -> Iterator[tuple[tuple[str, ...], Wish]]:
+            while True:
                 wish = draw_wish(draws, TOPICS[: self.topics], self.sentences, self.names)
-            return tuple(ask(draws, wish)), lambda: (wish, write_story(draws, wish))
+                if split_of(wish.content) == split:
+                    yield tuple(ask(draws, wish)), wish
 
-        made = draw_different(drawn, size_of_split(self.size, split), size=self.size)
+        chosen = different(drawn(), size_of_split(self.size, split), size=self.size)
+        made = {prompt: (wish, write_story(draws, wish)) for prompt, wish in chosen}
         wishes, stories = zip(*made.values(), strict=True)
         bits = [sum(int(self._grammar.bits[self._ids[name]]) for name in wish.names) for wish in wishes]
         prompts, references = ([[self._ids[word] for word in words] for words in texts] for texts in (made, stories))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import ClassVar
 
 import numpy as np
 
 from textgym.tasks.base import SPLITS, PromptSet, Task
 from textgym.tasks.parts.draws import Draws
-from textgym.tasks.parts.prompts import draw_different, size_of_split
+from textgym.tasks.parts.prompts import different, size_of_split
 from textgym.tasks.parts.translate_grammar import velan_grammar
 from textgym.tasks.parts.translate_sentences import SentenceWriter, Shape
 from textgym.tasks.parts.translate_words import TENSES, make_vocabulary
@@ -95,12 +94,8 @@ class Translate(Task):
     def make_prompt_set(self, split: str) -> PromptSet:
         writer = SentenceWriter(self.shape, split, Draws(0, SPLITS.index(split)))
         ids = {word: number for number, word in enumerate(self.vocabulary.tokens)}
-
-        def drawn() -> tuple[tuple[str, ...], Callable[[], list[tuple[str, ...]]]]:
-            sentence = writer.sentence()
-            return tuple(sentence.english), lambda: sentence.velan
-
-        made = draw_different(drawn, size_of_split(self.size, split), size=self.size)
+        drawn = ((tuple(one.english), one.velan) for one in iter(writer.sentence, None))
+        made = dict(different(drawn, size_of_split(self.size, split), size=self.size))
         references = [[ids[word] for phrase in velan for word in phrase] for velan in made.values()]
         phrases = [tuple("".join(chr(ids[word]) for word in phrase) for phrase in velan) for velan in made.values()]
         prompts = [[ids[word] for word in english] for english in made]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 
 from textgym.tasks.parts.dialogue_user import Goal
 from textgym.tasks.parts.dialogue_words import GREETINGS, IN_PHRASE, INSTRUCTION, KINDS, WISHES, phrase, values
 from textgym.tasks.parts.draws import Draws
-from textgym.tasks.parts.prompts import draw_different
+from textgym.tasks.parts.prompts import different
 
 
 def draw_users(slots: Sequence[str], corrections: int, size: int) -> dict[tuple[str, ...], Goal]:
@@ -23,13 +23,14 @@ def draw_users(slots: Sequence[str], corrections: int, size: int) -> dict[tuple[
     """
     draws = Draws(0)
 
-    def drawn() -> tuple[tuple[str, ...], Callable[[], Goal]]:
-        goal = _goal(slots, corrections, draws)
-        told = (phrase(goal.what, slot, goal.at_first(slot)) for slot in goal.told)
-        (begins, ends), greeting = draws.choice(WISHES), draws.choice(GREETINGS)
-        return (INSTRUCTION, greeting, begins, goal.what, *told, ends), lambda: goal
+    def drawn() -> Iterator[tuple[tuple[str, ...], Goal]]:
+        while True:
+            goal = _goal(slots, corrections, draws)
+            told = (phrase(goal.what, slot, goal.at_first(slot)) for slot in goal.told)
+            (begins, ends), greeting = draws.choice(WISHES), draws.choice(GREETINGS)
+            yield (INSTRUCTION, greeting, begins, goal.what, *told, ends), goal
 
-    return draw_different(drawn, size, size=size)
+    return dict(different(drawn(), size, size=size))
 
 
 def _goal(slots: Sequence[str], corrections: int, draws: Draws) -> Goal:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -71,30 +71,30 @@ def size_of_split(size: int, split: str) -> int:
     return size - 2 * eighth if split == "train" else eighth
 
 
-def draw_different(
-    draw: Callable[[], tuple[_Prompt, Callable[[], _Item]]], count: int, *, size: int
-) -> dict[_Prompt, _Item]:
-    """Draws until there are so many different prompts, and returns what belongs to each, in the order drawn.
+def different(drawn: Iterable[tuple[_Prompt, _Item]], count: int, *, size: int) -> Iterator[tuple[_Prompt, _Item]]:
+    """Yields the first `count` prompts that differ from those before, each with what was drawn with it.
+
+    Nothing is drawn before it is asked for, so what is done with one comes before the next.
 
     Args:
-        draw: returns a prompt, and what makes what belongs to it, asked only of a new one.
-        count: how many prompts.
+        drawn: prompts without end, and what belongs to them.
+        count: how many, at least 1.
         size: how many the user asked for in all splits, for the error.
 
     Raises:
         ValueError: if a thousand draws in a row bring nothing new.
     """
-    made: dict[_Prompt, _Item] = {}
+    seen: set[_Prompt] = set()
     repeats = 0
-    while len(made) < count:
-        prompt, make = draw()
-        if prompt not in made:
-            made[prompt], repeats = make(), 0
-            continue
-        repeats += 1
+    for prompt, item in drawn:
+        repeats = repeats + 1 if prompt in seen else 0
         if repeats > _MOST_REPEATS:
             raise ValueError(f"size must be smaller, got {size}: there are not so many different prompts")
-    return made
+        if not repeats:
+            seen.add(prompt)
+            yield prompt, item
+        if len(seen) == count:
+            return
 
 
 def of_split(items: Sequence[_Item], split: str) -> Sequence[_Item]:
