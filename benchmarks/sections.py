@@ -48,6 +48,10 @@ def write_study(folder: Path, study: Mapping[str, Any], console: Console) -> Non
 
 
 def _drawn(section: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns a section without the lines of which there is no point yet, and the charts that are then empty."""
-    charts = [{**chart, "lines": [one for one in chart["lines"] if one["x"]]} for chart in section.get("charts", ())]
-    return {**section, "charts": [chart for chart in charts if chart["lines"]]}
+    """Returns a section without the lines and bars of which nothing is known yet, nor charts that are then empty."""
+    charts = []
+    for chart in section.get("charts", ()):
+        part = "rows" if "rows" in chart else "lines"
+        known = [one for one in chart[part] if (any(one[1:]) if part == "rows" else one["x"])]
+        charts += [{**chart, part: known}] if known else []
+    return {**section, "charts": charts}

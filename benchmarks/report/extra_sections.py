@@ -1,20 +1,22 @@
-"""Sections that a suite gives as data, in its folder's `profile.json`: tables, and charts of lines with bands.
+"""Sections that a suite gives as data, in its folder's `profile.json`: tables, and charts of lines or of bars.
 
     "sections": [{
         "title": "How much a corrector closes of the gap",
         "note": "what a reader must know",
         "tables": [{"title": "...", "head": ["noise", "dawid_skene"], "rows": [["flip", [0.82, 0.77, 0.88]]]}],
         "charts": [{"title": "...", "caption": "...", "across": "square root of KL", "up": "return",
-                    "lines": [{"name": "gold", "policy": "PPO", "x": [...], "y": [...], "low": [...], "high": [...]}]}]
+                    "lines": [{"name": "gold", "policy": "PPO", "x": [...], "y": [...], "low": [...], "high": [...]}]},
+                   {"title": "...", "head": ["variant", "PPO"], "rows": [["clean", [0.9, 0.8, 0.95]]]}]
     }]
 
 A cell is words, a number, null, or an estimate with the ends of its interval, [estimate, low, high]. A line takes the
-colour of its `policy`, or else the next one, and with `"dashed": true` is dashed; `low` and `high` may be missing.
+colour of its `policy`, or else the next one, and with `"dashed": true` is dashed; `low` and `high` may be missing. A
+chart with `head` and `rows` instead has a bar for each interval, from 0 to 1, in the colour of its column's policy.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,6 +25,7 @@ from benchmarks.aggregates import FEW_SEEDS, few_seeds
 from benchmarks.report.lines import Line, line_figure
 from benchmarks.report.palette import dashed, hue
 from benchmarks.report.records import Report
+from benchmarks.report.scores_charts import bars
 from benchmarks.report.section import Figure, Markup, Panels, Section, file_name, note
 from benchmarks.report.tables import Cell, Table
 from benchmarks.statistics import Interval
@@ -39,7 +42,7 @@ def extra_sections(report: Report) -> list[Section]:
     for given in report.extras:
         _check(given, "a section", needed={"title"}, allowed={"note", "tables", "charts"})
         parts: list[Table | Panels | Markup] = [_table(one) for one in given.get("tables", [])]
-        charts = [_figure(one, report.colours) for one in given.get("charts", [])]
+        charts = [(_bars if "rows" in one else _lines)(one, report.colours) for one in given.get("charts", [])]
         parts += [Panels(charts)] if charts else []
         parts += [note(given["note"])] if given.get("note") else []
         parts += [note(few, "warning")] if few and not found else []
@@ -49,8 +52,11 @@ def extra_sections(report: Report) -> list[Section]:
 
 def _table(given: Mapping[str, Any]) -> Table:
     _check(given, "a table", needed={"head", "rows"}, allowed={"title", "note", "warning"})
-    rows = [[_cell(cell) for cell in row] for row in given["rows"]]
-    return Table(**{**given, "rows": rows})
+    return Table(**{**given, "rows": _cells(given["rows"])})
+
+
+def _cells(rows: Sequence[Sequence[Any]]) -> list[list[Cell]]:
+    return [[_cell(cell) for cell in row] for row in rows]
 
 
 def _cell(cell: Any) -> Cell:
@@ -61,7 +67,18 @@ def _cell(cell: Any) -> Cell:
     return float(cell) if isinstance(cell, int) else cell
 
 
-def _figure(given: Mapping[str, Any], colours: Mapping[str, str]) -> Figure:
+def _bars(given: Mapping[str, Any], colours: Mapping[str, str]) -> Figure:
+    _check(given, "a chart of bars", needed={"title", "head", "rows"}, allowed={"caption"})
+    title, table = given["title"], Table(given["head"], _cells(given["rows"]))
+    keys = {name: colours.get(name, hue(number)) for number, name in enumerate(table.head[1:])}
+    rows = {
+        str(name): {key: cell for key, cell in zip(keys, cells, strict=True) if isinstance(cell, Interval)}
+        for name, *cells in table.rows
+    }
+    return Figure(file_name(title), title, given.get("caption", ""), bars(rows, keys, title=title), table)
+
+
+def _lines(given: Mapping[str, Any], colours: Mapping[str, str]) -> Figure:
     _check(given, "a chart", needed={"title", "across", "up", "lines"}, allowed={"caption"})
     lines = [_line(one, colours, number) for number, one in enumerate(given["lines"])]
     return line_figure(

@@ -157,6 +157,16 @@ def report(folder: Path, settings: Settings, console: Console) -> None:
         if variant not in (CLEAN, NOISY):
             shares.append(share)
     head = ["noise", "variant", *settings.order]
+    charts = [
+        {
+            "title": noise,
+            "caption": "scores: 0 is random, 1 is optimal",
+            "head": head[1:],
+            "rows": [row[1:] for row in scores if row[0] == noise or row[1] == CLEAN],
+        }
+        for noise in settings.faults
+        if runs.where(noise=noise)
+    ]
     study = {
         "title": "What correctors win back",
         "introduction": f"Fresh transformers learn {settings.env_id} from {settings.readings} noisy readings of each "
@@ -171,6 +181,7 @@ def report(folder: Path, settings: Settings, console: Console) -> None:
                     {"title": "Share of the gap closed", "head": head, "rows": shares},
                     {"title": "Scores: 0 is random, 1 is optimal", "head": head, "rows": scores},
                 ],
+                "charts": charts,
             }
         ],
     }

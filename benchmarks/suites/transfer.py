@@ -173,7 +173,16 @@ def report(folder: Path, settings: Settings, console: Console) -> None:
                     "rows": rows,
                 }
             )
-        sections.append({"title": name, "note": NOTES[name], "tables": tables})
+        charts = [
+            {
+                "title": f"{name}: {policy}",
+                "caption": "trained on the rows, tested on the colours",
+                "head": table["head"][: len(columns) + 1],
+                "rows": [row[: len(columns) + 1] for row in table["rows"]],
+            }
+            for policy, table in zip(settings.order, tables, strict=True)
+        ]
+        sections.append({"title": name, "note": NOTES[name], "tables": tables, "charts": charts})
     study = {
         "title": "What carries over to others",
         "introduction": f"Fresh transformers learn {settings.env_id} from one annotator, or on prompts of one length, "

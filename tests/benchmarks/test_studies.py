@@ -153,6 +153,20 @@ def test_the_report_of_noise_shares_the_runs_without_and_leaves_out_what_is_miss
     assert [chart["title"] for chart in study["sections"][0]["charts"]] == ["gaussian"]  # of flips there is no run
 
 
+def test_the_charts_of_correction_have_what_is_known_of_each_noise(tmp_path: Path) -> None:
+    settings = correction.Settings(seeds=(0, 1))
+    for seed in settings.seeds:
+        base = {"policy": "PPO", "seed": seed}
+        for variant, value in (("clean", 0.9), ("noisy", 0.4), ("median", 0.6)):
+            noise_name = "none" if variant == "clean" else "contamination"
+            finished(tmp_path, f"{variant}-{seed}", {**base, "noise": noise_name, "variant": variant}, value)
+    correction.report(tmp_path, settings, Console(file=open("/dev/null", "w")))  # noqa: SIM115
+    (section,) = json.loads((tmp_path / "profile.json").read_text())["sections"]
+    drawn = {chart["title"]: [row[0] for row in chart["rows"]] for chart in section["charts"]}
+    assert drawn == {"contamination": ["clean", "noisy", "median"]}  # of other noise there is no run
+    assert "median, PPO: 0.600 [0.600, 0.600]" in (tmp_path / "report.html").read_text()
+
+
 def test_a_study_has_its_tables_on_the_page_in_markdown_and_on_the_terminal(tmp_path: Path) -> None:
     finished(tmp_path, "run", {"env_id": "textgym/Copy-v0", "policy": "PPO", "seed": 0, "scored": False}, 0.5)
     rows = [["a{b}", None, [0.5, 0.25, 0.75], 2.0, "> 3.00"]]

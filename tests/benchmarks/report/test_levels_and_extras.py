@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from benchmarks.report import PROFILE, gather, write_report
+from benchmarks.report.drawing import Bar
 from benchmarks.report.extra_sections import extra_sections
 from benchmarks.report.level_section import level_chart, level_section
 from benchmarks.report.palette import HUES, dashed, solid
@@ -89,7 +90,8 @@ EXTRA: dict[str, Any] = {
                 {"name": "gold", "x": [0, 1, 2], "y": [0, 1, 0.5]},
                 {"name": "fitted", "policy": "PPO", "dashed": True, "x": [0, 2], "y": [0, 2]},
             ],
-        }
+        },
+        {"title": "Bars", "head": ["", "PPO", "B"], "rows": [["a", [0.5, 0.4, 0.6], None], ["b", None, [2, 1, 3]]]},
     ],
 }  # fmt: skip
 
@@ -102,7 +104,7 @@ def test_a_suite_gives_sections_as_data(tmp_path: Path) -> None:
     assert "<h2>How much is closed</h2>" in page.read_text()
     assert "| flip | 0.800 [0.700, 0.900] |\n| drift |  |\n| none | 3 |" in (tmp_path / "scores.md").read_text()
     (section,) = extra_sections(gather(tmp_path))
-    (figure,) = section.figures
+    figure, columns = section.figures
     assert figure.data.rows[1] == ["proxy", 1.0, 1.0, 0.0, 2.0]
     assert figure.data.rows[-3] == ["gold", 2.0, 0.5, None, None]
     assert figure.drawing.svg().count('class="mean s0"') == 1
@@ -111,6 +113,11 @@ def test_a_suite_gives_sections_as_data(tmp_path: Path) -> None:
     assert dashed("plain") == "plain"  # of what learns nothing
     assert 'class="mean s0"' in figure.drawing.svg()
     assert 'class="mean s1"' in figure.drawing.svg()
+    one, other = (mark for mark in columns.drawing.marks if isinstance(mark, Bar))
+    assert (one.colour, other.colour) == ("s0", "s1")  # of its policy, and the next
+    assert (one.told, other.told) == ("a, PPO: 0.500 [0.400, 0.600]", "b, B: 2.000 [1.000, 3.000]")
+    assert one.width == other.width / 2  # which ends at 1
+    assert columns.data.rows[1] == ["b", None, Interval(2.0, 1.0, 3.0)]
 
 
 @pytest.mark.parametrize(("seeds", "warned"), [(4, 1), (5, 0)])
@@ -133,6 +140,7 @@ def test_a_study_of_few_seeds_warns_of_it_once(tmp_path: Path, seeds: int, warne
             {"charts": [{**EXTRA["charts"][0], "lines": [{"name": "n", "x": [1, 2], "y": [1]}]}]},
             "the line 'n' needs as many of each coordinate, got x 2, y 1",
         ),
+        ({"charts": [{"title": "t", "rows": []}]}, "a chart of bars of profile.json lacks head"),
     ],
 )
 def test_a_part_that_is_wrong_is_named(change: dict[str, Any], message: str) -> None:
