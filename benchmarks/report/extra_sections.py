@@ -43,7 +43,8 @@ def extra_sections(report: Report) -> list[Section]:
         _check(given, "a section", needed={"title"}, allowed={"note", "tables", "charts"})
         parts: list[Table | Panels | Markup] = [_table(one) for one in given.get("tables", [])]
         charts = [(_bars if "rows" in one else _lines)(one, report.colours) for one in given.get("charts", [])]
-        parts += [Panels(charts)] if charts else []
+        kind = "wide" if any("rows" in one for one in given.get("charts", [])) else ""
+        parts += [Panels(charts, kind)] if charts else []
         parts += [note(given["note"])] if given.get("note") else []
         parts += [note(few, "warning")] if few and not found else []
         found.append(Section(given["title"], parts))

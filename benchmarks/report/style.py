@@ -43,6 +43,7 @@ figure { margin: 0; min-width: 0; }
 .response { max-width: 340px; }
 .even { margin: .9rem 0 2.2rem; }
 .wide { grid-template-columns: repeat(auto-fit, minmax(min(340px, 100%), 1fr)); }
+.wide figure { max-width: 540px; }
 figcaption { font-size: .875rem; color: var(--quiet); margin-bottom: .5rem; }
 figcaption b { color: var(--ink); display: block; font-size: .9375rem; }
 svg { display: block; width: 100%; height: auto; font: 12px system-ui, sans-serif; overflow: visible; }
