@@ -43,20 +43,7 @@ class Hasty(Task):
 def _ends(task: Task, prompts: PromptSet, last: TokenArray) -> BoolArray:
     """Returns at which places of each reference its last token, (S,), may stand, (S, R)."""
     ids, lengths, rows = prompts.reference_ids, prompts.reference_lengths, np.arange(len(prompts))
-    nothing = np.zeros(len(prompts), np.int64)
-    blank = Transition(
-        prompts,
-        rows=rows,
-        samples=rows,
-        episodes=nothing,
-        steps=nothing,
-        actions=nothing,
-        input_ids=prompts.prompt_ids.astype(np.int64),
-        lengths=prompts.prompt_lengths.astype(np.int64),
-        text_ids=ids.astype(np.int64),
-        text_lengths=nothing,
-        finished=np.zeros(len(prompts), np.bool_),
-    )
+    blank = Transition.before(prompts, rows)
     ends = np.zeros(ids.shape, np.bool_)
     for place in range(ids.shape[1]):
         allowed = task.allowed_tokens(blank.with_texts(ids, np.full(len(prompts), place)))

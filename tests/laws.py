@@ -60,10 +60,7 @@ def transition_of(task, samples, texts, split="test", budget=1):
     for row, text in enumerate(texts):
         text_ids[row, : len(text)] = text
     lengths = np.array([len(text) for text in texts])
-    zeros = dict.fromkeys(("rows", "episodes", "steps", "actions"), np.zeros(n, np.int64))
-    written = {"input_ids": text_ids, "lengths": lengths, "text_ids": text_ids, "text_lengths": lengths}
-    finished = np.ones(n, np.bool_)
-    return Transition(task.prompt_set(split), samples=np.array(samples), finished=finished, **zeros, **written)
+    return Transition.before(task.prompt_set(split), np.array(samples)).with_texts(text_ids, lengths)
 
 
 def references_of(task, split):

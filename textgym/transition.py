@@ -87,6 +87,25 @@ class Transition:
     group_size: int = 1
     _computed: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
+    @classmethod
+    def before(cls, prompt_set: PromptSet, samples: IntArray) -> Transition:
+        """Returns the record of a row for each of the samples, (n,), of which nothing is written yet."""
+        count = len(samples)
+        nothing = np.zeros(count, np.int64)
+        return cls(
+            prompt_set,
+            rows=np.arange(count),
+            samples=np.asarray(samples, np.int64),
+            episodes=nothing,
+            steps=nothing,
+            actions=nothing,
+            input_ids=prompt_set.prompt_ids[samples].astype(np.int64),
+            lengths=prompt_set.prompt_lengths[samples].astype(np.int64),
+            text_ids=np.zeros((count, 0), np.int64),
+            text_lengths=nothing,
+            finished=np.zeros(count, np.bool_),
+        )
+
     def __len__(self) -> int:
         return len(self.rows)
 

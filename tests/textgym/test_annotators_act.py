@@ -62,12 +62,7 @@ def record(task, texts, budget=None, samples=0):
     ids, lengths = np.zeros((n, budget), np.int64), np.array([len(text) for text in texts])
     for row, text in zip(ids, texts, strict=True):
         row[: len(text)] = text
-    zeros, samples = np.zeros(n, np.int64), np.broadcast_to(samples, n)
-    done = np.ones(n, np.bool_)
-    blank = Transition(
-        task.prompt_set("train"), np.arange(n), samples, zeros, zeros, zeros, ids, zeros, ids, zeros, done
-    )
-    return blank.with_texts(ids, lengths)
+    return Transition.before(task.prompt_set("train"), np.broadcast_to(samples, n)).with_texts(ids, lengths)
 
 
 def repeat(transition, n=N):

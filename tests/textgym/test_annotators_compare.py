@@ -42,14 +42,9 @@ def records(texts, samples=None, episodes=None, task=TASK, group_size=1):
     ids = np.zeros((n, lengths.max(initial=0)), np.int64)
     for row, text in zip(ids, texts, strict=True):
         row[: len(text)] = text
-    zeros = np.zeros(n, np.int64)
-    samples = zeros if samples is None else np.asarray(samples)
-    episodes = zeros if episodes is None else np.asarray(episodes)
-    blank = Transition(
-        task.prompt_set("train"), np.arange(n), samples, episodes, zeros, zeros, ids, zeros, ids, zeros,
-        np.ones(n, np.bool_), group_size,
-    )  # fmt: skip
-    return blank.with_texts(ids, lengths)
+    samples, episodes = (np.zeros(n, np.int64) if given is None else np.asarray(given) for given in (samples, episodes))
+    blank = Transition.before(task.prompt_set("train"), samples)
+    return replace(blank, episodes=episodes, group_size=group_size).with_texts(ids, lengths)
 
 
 def many(text, count=N, **arguments):

@@ -113,10 +113,7 @@ def question(task, texts, readings=1):
     ids = [task.vocabulary.encode(text) for text in texts]
     lengths = np.array([len(row) for row in ids])
     padded = np.array([row + [0] * (max(lengths) - len(row)) for row in ids])
-    zeros, rows = np.zeros(n, np.int64), np.arange(n)
-    empty = np.zeros((n, 1), np.int64)
-    blank = Transition(prompt_set, rows, rows, zeros, zeros, zeros, empty, zeros, empty, zeros, zeros == 0)
-    transition = blank.with_texts(padded, lengths)
+    transition = Transition.before(prompt_set, np.arange(n)).with_texts(padded, lengths)
     who = np.tile(np.arange(readings), (n, 1))
     return Question(transition, np.zeros((n, readings)), who, Address.first(n), lambda other: np.zeros((n, readings)))
 
