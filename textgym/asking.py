@@ -28,8 +28,9 @@ class Asking(Component):
     counts of its tokens, each row for itself. `"uncertainty"` asks about the texts whose prediction has the largest
     variance, `"disagreement"` about those on which five such models differ most, each drawn from the prior and trained
     on answers counted Poisson(1) times (the online bootstrap of Oza and Russell 2001): those that rank among the top
-    `share` of the row's last 32 texts and themselves, ties broken by lot. The strategies are those of Settles 2009,
-    "Active learning literature survey", sections 3.1 and 3.2.
+    `share` of the row's last 32 texts and themselves, ties broken by lot. Old texts are ranked by what is known now,
+    so that at first more than the share is asked about. The strategies are those of Settles 2009, "Active learning
+    literature survey", sections 3.1 and 3.2.
 
     Args:
         amount: what each row may spend since it was seeded, in units of one rating, at least 0.

@@ -12,6 +12,7 @@ from textgym.component import Component
 from textgym.correction.base import Correction
 from textgym.noise.base import Noise
 from textgym.noise.composition import least_privacy_loss
+from textgym.noise.parts.discrete import DiscreteNoise
 from textgym.noise.presets import expand
 from textgym.random import Address
 from textgym.registration import as_list, build
@@ -47,13 +48,16 @@ class Channels:
         """Builds channels from their specs; clean values lie in [low, high] and are `outcomes` where these are few."""
         listed = [noise] if isinstance(noise, str) and "/" in noise else as_list("noise", noise)
         channels: list[Noise] = [build("noise", spec) for spec in expand(listed)]
+        ends = np.array([low, high])  # of what comes to a channel, but for what chance has added
         for channel in channels:
-            if channel.sensitivity is not None and high - low > channel.sensitivity * (1 + 1e-9):
+            if channel.sensitivity is not None and np.ptp(ends) > channel.sensitivity * (1 + 1e-9):
                 warnings.warn(
                     f"{path}: the privacy that {type(channel).__name__} promises holds for values that differ by at "
-                    f"most sensitivity={channel.sensitivity:g}, and these lie from {low:g} to {high:g}",
+                    f"most sensitivity={channel.sensitivity:g}, and these lie from {ends.min():g} to {ends.max():g}",
                     stacklevel=2,
                 )
+            if isinstance(channel, DiscreteNoise) and (made := channel.outcomes(ends)[0]).shape[-1] == 1:
+                ends = made[..., 0]
         correctors: list[Correction] = [build("correction", spec) for spec in as_list("correction", correction)]
         for corrector in correctors:
             corrector.expect(low, high, outcomes)
@@ -65,6 +69,11 @@ class Channels:
     def empty(self) -> bool:
         """Whether what passes them comes out as it was."""
         return not self.noise and not self.correction
+
+    @property
+    def postpones(self) -> bool:
+        """Whether what does not come out at a token may come out later in the text."""
+        return any(channel.postpones for channel in self.noise)
 
     @property
     def components(self) -> dict[str, Component]:

@@ -109,7 +109,10 @@ class Feedback:
     def _metric(self, task: Task, spec: Spec) -> Metric:
         """Returns the metric of a spec; signals with the same metric share it, so that it is computed once."""
         name, arguments = split_spec("metrics", spec)
-        key = json.dumps([name, arguments], sort_keys=True)
+        try:
+            key = json.dumps([name, arguments], sort_keys=True)
+        except TypeError as error:
+            raise ValueError(f"the arguments of metric {name!r} must be plain data: {error}") from error
         if key not in self._metrics:
             self._metrics[key] = build("metrics", spec, task)
         return self._metrics[key]
@@ -178,10 +181,10 @@ class Feedback:
         weights = self.fusion.weights(address)
         clean = (clean_signals * weights).sum(axis=1)
         fused = (observed_signals * weights).sum(axis=1)
-        self._teach(views, asked, fused, observed_signals, mask, variance)
         observed_sum, corrected, lost = self._pass_on(fused, clean, np.any(mask, axis=1), address)
         if lost.any():
             mask[lost], observed_signals[lost] = False, 0.0
+        self._teach(views, asked, fused, observed_signals, mask, variance)
         final = self._close(address.rows[transition.finished])
         return Payment(
             clean_signals, observed_signals, mask, clean, observed_sum, corrected, weights, annotation, final
@@ -213,14 +216,17 @@ class Feedback:
         return scores
 
     def _choose(self, views: Mapping[str, _View]) -> dict[str, BoolArray]:
-        """Returns which texts annotators are asked about, for each timing; empty where they are asked about all."""
+        """Returns which texts annotators are asked about, for each of their timings; empty where that is about all."""
         if self.asking is None:
             return {}
-        chosen: dict[str, BoolArray] = {}
-        for timing, view in views.items():
-            cost = sum(signal.cost for signal in self.signals if signal.metric.timing == timing)
-            chosen[timing] = self.asking.chosen(view.texts, view.address.of(f"asking/{timing}"), cost)
-        return chosen
+        costs: dict[str, float] = {}
+        for signal in self.signals:
+            if signal.annotator is not None:
+                costs[signal.metric.timing] = costs.get(signal.metric.timing, 0.0) + signal.cost
+        return {
+            timing: self.asking.chosen(views[timing].texts, views[timing].address.of(f"asking/{timing}"), cost)
+            for timing, cost in costs.items()
+        }
 
     def _teach(
         self,
@@ -233,9 +239,9 @@ class Feedback:
     ) -> None:
         """Shows what was observed to the parts that learn from it: the choice of texts, and adaptive weights."""
         if self.asking is not None:
-            for timing, view in views.items():
-                about = np.flatnonzero(asked[timing] & np.any(given[view.rows], axis=1))
-                told = view.part(about)
+            for timing, chosen in asked.items():
+                view = views[timing]
+                told = view.part(np.flatnonzero(chosen & np.any(given[view.rows], axis=1)))
                 self.asking.learn(told.texts, told.address.of("asking/learn"), fused[told.rows])
         if self._fusion_learns:
             _, texts, address = views["step"]
@@ -253,10 +259,11 @@ class Feedback:
         readings = (fused if given.all() else np.where(given, fused, np.nan))[:, None]
         noisy = self.channels.disturb(readings, address)
         corrected = self.channels.correct(noisy, clean, np.zeros(noisy.shape, np.int64), address)
-        lost = np.isnan(noisy[:, 0])
-        if lost.any():
-            noisy, corrected = (np.where(lost[:, None], 0.0, values) for values in (noisy, corrected))
-        return noisy[:, 0], corrected[:, 0], lost
+        missing = np.isnan(noisy)
+        if missing.any():
+            noisy, corrected = (np.where(missing, 0.0, values) for values in (noisy, corrected))
+        lost = missing[:, 0] & (not self.channels.postpones)
+        return noisy[:, 0], corrected[:, 0].copy(), lost
 
     def _close(self, rows: IntArray) -> Arrays:
         """Returns what is told about the finished texts of some rows: what they cost, and what they gave away."""
@@ -283,7 +290,14 @@ class Feedback:
         return {path: state for path, state in states.items() if state}
 
     def set_state(self, state: Mapping[str, Any]) -> None:
-        """Restores what `get_state` returned."""
+        """Restores what `get_state` returned.
+
+        Raises:
+            ValueError: if the state is of other components.
+        """
+        own = {path for path, component in self.components.items() if component.get_state()}
+        if other := sorted(own ^ set(state)):
+            raise ValueError(f"the state is of other feedback than this environment's: they differ in {other[0]!r}")
         for path, part in state.items():
             self.components[path].set_state(part)
 

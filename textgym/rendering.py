@@ -24,7 +24,7 @@ def render_ansi(simulator: Simulator, row: int, result: StepResult | None) -> st
     """
     prompt, text = prompt_and_text(simulator, row)
     lines = [f"\x1b[2m{prompt}\x1b[0m", f"\x1b[1m{text}\x1b[0m"]
-    if result is not None and result.stepped[row]:
+    if result is not None and result.stepped[row] and simulator.steps[row]:  # else its next text has begun
         signals = zip(
             simulator.signal_names, result.info["signals"][row], result.info["observed_mask"][row], strict=True
         )

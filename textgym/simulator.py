@@ -75,6 +75,11 @@ class Simulator:
     ) -> None:
         if reward not in get_args(RewardKind):
             raise ValueError(f"reward must be one of {', '.join(get_args(RewardKind))}, got {reward!r}")
+        for name, number in (
+            ("max_new_tokens", max_new_tokens), ("context_length", context_length), ("group_size", group_size)
+        ):  # fmt: skip
+            if number is not None and (isinstance(number, bool) or not isinstance(number, int | np.integer)):
+                raise ValueError(f"{name} must be a whole number, got {number!r}")
         if group_size < 1:
             raise ValueError(f"group_size must be at least 1, got {group_size}")
         environment = [p for p in inspect.signature(Simulator).parameters if p not in ("num_rows", "task_arguments")]
@@ -281,11 +286,12 @@ class Simulator:
             ValueError: if the state comes from a simulator of another shape.
         """
         for name, values in state["rows"].items():
-            array = getattr(self, name)
-            if array.shape != values.shape:
-                raise ValueError(f"the state's {name} has the shape {values.shape}, this environment's {array.shape}")
-            array[...] = values
+            shape = getattr(self, name).shape
+            if shape != values.shape:
+                raise ValueError(f"the state's {name} has the shape {values.shape}, this environment's {shape}")
         self.feedback.set_state(state["feedback"])
+        for name, values in state["rows"].items():
+            getattr(self, name)[...] = values
 
     def _blank_info(self) -> dict[str, np.ndarray[Any, Any]]:
         """The info of a step at which nobody is paid."""

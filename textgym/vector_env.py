@@ -96,8 +96,10 @@ class TextVectorEnv(VectorEnv[Observation, IntArray, np.ndarray[Any, Any]]):
         """
         actions = self.simulator.check_actions(actions)
         waiting = np.flatnonzero(~self.simulator.running)
-        if len(waiting) and (self.autoreset_mode is not AutoresetMode.NEXT_STEP or self.simulator.episodes[0] < 0):
-            raise gymnasium.error.ResetNeeded(f"row {waiting[0]} has no text under way: call reset() before step()")
+        nexts = self.autoreset_mode is AutoresetMode.NEXT_STEP
+        stuck = waiting[self.simulator.episodes[waiting] < 0] if nexts else waiting
+        if len(stuck):
+            raise gymnasium.error.ResetNeeded(f"row {stuck[0]} has no text under way: call reset() before step()")
         result = self._result = self.simulator.step(actions)
         ended = np.flatnonzero(result.terminated)
         if len(ended) and self.autoreset_mode is AutoresetMode.SAME_STEP:

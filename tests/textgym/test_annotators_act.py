@@ -23,6 +23,7 @@ from textgym.metrics.ter import Ter, ter_edits
 from textgym.metrics.token_match import TokenMatch
 from textgym.random import Address
 from textgym.tasks.base import PromptSet, Task
+from textgym.tasks.chain import Chain
 from textgym.tasks.copy import Copy
 from textgym.transition import Transition
 from textgym.vocabulary import WordVocabulary
@@ -221,6 +222,13 @@ def test_without_action_values_the_reference_is_shown_with_lapses():
     whole = ask(Demonstration(RougeL(task), lapse=0.3), repeat(record(task, [[3, 4, 5]])))
     assert_share(whole.readings == 1.0, (0.7 + 0.3 / 9) ** 4)
     assert_share(whole.annotation["demonstration_lengths"] == 1, (1 - 0.3 / 9) * 0.3 / 9)
+
+
+def test_a_demonstration_is_as_long_as_every_text_where_the_end_token_ends_none():
+    chain = Chain(length=6)
+    transition = repeat(record(chain, [[3] * 6]), 100)
+    answer = ask(Demonstration(RougeL(chain), beta=0.0), transition)
+    assert (answer.annotation["demonstration_lengths"] == 6).all()
 
 
 @pytest.mark.parametrize("text", [[], [3], [3, 4, 5], [5, 4, 5], [3, 4, 5, 3, 4]])

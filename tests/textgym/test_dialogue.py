@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from textgym.annotators.parts.opponents import make_opponent
 from textgym.scoring import score
 from textgym.tasks.base import SPLITS
 from textgym.tasks.dialogue import Dialogue
@@ -17,6 +18,7 @@ from textgym.tasks.making import make_task
 from textgym.tasks.parts import dialogue_words as words
 from textgym.tasks.parts.dialogue_grammar import Act
 from textgym.tasks.parts.dialogue_user import Talk
+from textgym.transition import Transition
 from textgym.turns import read_turns, split_turns
 
 DIALOGUE = "textgym/Dialogue-v0"
@@ -323,3 +325,20 @@ def test_the_default_is_easy():
 def test_wrong_arguments_are_refused(arguments, told):
     with pytest.raises(ValueError, match=told):
         Dialogue(**arguments)
+
+
+def test_a_demonstration_and_the_baseline_are_whole_talks_and_not_their_first_turn():
+    task = task_of()
+    prompts = task.prompt_set("train")
+    lengths = prompts.reference_lengths[:50]
+    texts = [ids[:length].tolist() for ids, length in zip(prompts.reference_ids, lengths, strict=False)]
+    shown = [{"name": "demonstration", "metric": "rouge_l"}]
+    scores = score(DIALOGUE, range(50), texts, split="train", feedback=shown, noise=[], difficulty="easy")
+    np.testing.assert_array_equal(scores.observed_signals, 1.0)
+    first = [text[: text.index(2)] for text in texts]
+    lazy = score(DIALOGUE, range(50), first, split="train", feedback=shown, noise=[], difficulty="easy")
+    assert lazy.observed_signals.max() < 0.5
+    drawn = make_opponent("baseline", task)
+    texts, _ = drawn.meet(Transition.before(prompts, np.arange(len(prompts))))
+    assert texts.text_lengths.mean() == pytest.approx(prompts.reference_lengths.mean(), rel=0.5)
+    assert (texts.text_ids == 2).any()

@@ -1,5 +1,7 @@
 """What the environment does with signals: pools, budgets, guards, missing readings, privacy, adaptive weights."""
 
+import warnings
+
 import gymnasium
 import numpy as np
 import pytest
@@ -269,6 +271,41 @@ def test_choosy_asking_asks_about_what_is_new(choice):
     assert np.average([np.mean(usual), np.mean(rare)], weights=[9, 1]) == pytest.approx(0.2, abs=0.08)
 
 
+@pytest.mark.parametrize("choice", ["uncertainty", "disagreement"])
+def test_choosy_asking_looks_at_each_text_once_and_learns_from_answers_alone(choice):
+    """A metric beside the annotator is always there, and must not pass for an answer."""
+    feedback, budget = ["brevity", RATING], {"amount": 10, "share": 1.0, "choice": choice}
+    env = vector(3, feedback=feedback, noise=[], feedback_budget=budget)
+    asking = env.unwrapped.simulator.feedback.asking
+    fresh = asking.get_state()
+    for _ in texts(env, 10):
+        pass
+    learnt = asking.get_state()
+    assert asking.state["seen"].tolist() == [10] * 3
+    assert (learnt["covariance"] != fresh["covariance"]).any()
+    for _ in texts(env, 10):  # nothing is left to ask about these
+        pass
+    np.testing.assert_array_equal(asking.state["covariance"], learnt["covariance"])
+
+
+def test_what_the_sum_delays_stays_observed_and_what_it_loses_teaches_nobody():
+    env = gymnasium.make(COPY, feedback=["token_match"], noise=[{"name": "delay", "steps": 3}])
+    env.reset(seed=0)
+    prompt = env.unwrapped.simulator.input_ids[0, :5].tolist()
+    seen, clean, masks = 0.0, 0.0, []
+    for token in [*prompt, 2]:
+        *_, info = env.step(token)
+        seen, clean = seen + info["observed_signals"].sum(), clean + info["clean_reward"]
+        masks.append(info["observed_mask"].all())
+    assert seen == pytest.approx(clean)
+    assert info["observed_return"] == pytest.approx(clean)
+    assert all(masks)
+    lossy = vector(2000, feedback=["exact_match"], fusion="watching", noise=[{"name": "dropout", "seen": 0.1}])
+    lossy.step(np.full(2000, 2))
+    given = Watching.log[-1][1]
+    assert given.mean() == pytest.approx(0.1, abs=5 * np.sqrt(0.09 / 2000))
+
+
 def test_delayed_feedback_is_not_lost_at_tokens_that_nobody_is_asked_about():
     delayed = [{"name": "delay", "steps": 2}]
     feedback = [{"name": "rating", "metric": "token_match", "levels": 7, "noise": delayed}]
@@ -288,6 +325,11 @@ def test_privacy_that_does_not_reach_over_all_values_is_warned_of():
     private = [{"name": "laplace", "epsilon": 1.0}]
     with pytest.warns(UserWarning, match="at most sensitivity=1, and these lie from 0 to 2"):
         vector(2, feedback=["exact_match", "brevity"], noise=private)
+    with pytest.warns(UserWarning, match="at most sensitivity=1, and these lie from 0 to 10"):
+        vector(2, feedback=["exact_match"], noise=[{"name": "affine", "scale": 10.0}, *private])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        vector(2, feedback=["exact_match", "brevity"], noise=["clip", *private])
 
 
 def test_privacy_losses_add_up_over_answers_and_texts():
@@ -333,6 +375,10 @@ def test_wrong_budgets_pools_and_guards_are_refused():
         ({"guard": {"metric": "token_match"}}, "the bounds of a metric of finished texts"),
         ({"guard": {"metric": "brevity", "tpr": 1.5}}, r"guard: tpr must be in \[0, 1\], got 1.5"),
         ({"guard": "safety"}, "guard must be a mapping"),
+        ({"feedback": [{"name": "length", "target": np.int64(5)}]}, "arguments of metric 'length' must be plain data"),
+        ({"max_new_tokens": 3.5}, "max_new_tokens must be a whole number, got 3.5"),
+        ({"context_length": "40"}, "context_length must be a whole number, got '40'"),
+        ({"group_size": 1.5}, "group_size must be a whole number, got 1.5"),
     ]
     for arguments, message in cases:
         with pytest.raises(ValueError, match=message):

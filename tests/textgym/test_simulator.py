@@ -184,6 +184,12 @@ def test_rendering_shows_prompt_text_and_pay():
     assert "gold 1.000 (stop)" in lines[2]
     assert lines[0].strip("\x1b[0m2") == lines[1].strip("\x1b[0m1")
     assert gymnasium.make(COPY).unwrapped.render() is None
+    envs = gymnasium.make_vec(
+        COPY, num_envs=1, vectorization_mode="vector_entry_point", autoreset_mode="SameStep", render_mode="ansi"
+    )
+    envs.reset(seed=0)
+    envs.step(np.array([2]))
+    assert "gold" not in envs.render()[0]  # of a text that is not shown any more
 
 
 @pytest.mark.parametrize(
@@ -245,6 +251,10 @@ def test_wrong_vector_arguments_are_refused():
         env.reset(seed=[1, 2, 3])
     with pytest.raises(ValueError, match="2 booleans with at least one True"):
         env.reset(options={"reset_mask": np.array([False, False])})
+    half = make()
+    half.reset(seed=0, options={"reset_mask": np.array([True, False])})
+    with pytest.raises(gymnasium.error.ResetNeeded, match="row 1 has no text under way"):
+        half.step(np.array([3, 3]))
     env.reset(seed=0)
     with pytest.raises(ValueError, match=r"2 whole numbers, one for each row, got shape \(3,\)"):
         env.step(np.array([3, 3, 3]))
@@ -279,6 +289,13 @@ def test_wrong_resets_and_steps_are_refused():
         ValueError, match=r"the state's input_ids has the shape \(1, 12\), this environment's \(1, 11\)"
     ):
         gymnasium.make(COPY, max_new_tokens=5).unwrapped.set_state(env.get_state())
+    other = gymnasium.make(COPY, noise=[{"name": "delay", "steps": 1}]).unwrapped
+    other.reset(seed=1)
+    before = other.get_state()["rows"]
+    with pytest.raises(ValueError, match="other feedback than this environment's: they differ in 'sum/noise/0'"):
+        other.set_state(env.get_state())
+    for name, values in other.get_state()["rows"].items():
+        np.testing.assert_array_equal(values, before[name])
 
 
 def test_an_empty_split_and_unknown_names_are_refused():

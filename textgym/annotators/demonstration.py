@@ -38,8 +38,9 @@ class Demonstration(Annotator):
 
     A metric that scores every token gets an answer at every token: `1 / (reference length + 1)` if the agent's is the
     demonstrator's in the same state, up to the place of the reference's end; the sum over a text is in [0, 1]. A
-    metric of finished texts gets a whole text, written from the prompt within the agent's budget. The answer is then
-    the share of its tokens, the end token included, that the agent wrote in the same places.
+    metric of finished texts gets a whole text, written from the prompt within the agent's budget; where somebody
+    answers, it has all turns of the reference. The answer is then the share of its tokens, the end token included,
+    that the agent wrote in the same places.
 
     The annotation has `token` (n, m), the token shown, -1 for none; or `demonstration` (n, m, T), a text right padded
     to the agent's budget T, and `demonstration_lengths` (n, m), without the end token.
@@ -83,8 +84,8 @@ class Demonstration(Annotator):
         readings, budget = question.readings, transition.text_ids.shape[1]
         people = transition[np.repeat(np.arange(len(transition)), readings)]  # (n m,) rows, one for each demonstrator
         tokens = self._whole_text(people, question.address.at_start().uniform(readings * budget).reshape(-1, budget))
-        ended, shown = tokens == end, tokens[:, 0] != _NOTHING
-        lengths = np.where(ended.any(axis=1), ended.argmax(axis=1), budget) * shown
+        shown = tokens[:, 0] != _NOTHING
+        lengths = self._lengths(tokens, people) * shown
         place = np.arange(budget)
         stopped = (people.actions == end) & (people.text_lengths < budget)
         written = np.where(people.text_mask, people.text_ids, -1)
@@ -97,6 +98,17 @@ class Demonstration(Annotator):
         }
         return Answer(np.where(shown, same, np.nan).reshape(-1, readings), annotation)
 
+    def _lengths(self, tokens: IntArray, people: Transition) -> IntArray:
+        """Returns how long the demonstrators' texts, (n, T), are, without the end token that closes them, (n,)."""
+        task, budget = self.metric.task, tokens.shape[1]
+        if task.fixed_length:
+            return np.full(len(tokens), budget)
+        if task.max_reply_tokens:  # where an end token closes a turn
+            return np.minimum(people.reference_lengths.astype(np.int64), budget)
+        ended = tokens == task.vocabulary.end_id
+        lengths: IntArray = np.where(ended.any(axis=1), ended.argmax(axis=1), budget)
+        return lengths
+
     def hint(self, state: Transition, address: Address, readings: int) -> IntArray:
         return self._next_token(state, address.uniform(readings))
 
@@ -108,7 +120,7 @@ class Demonstration(Annotator):
         return self._from_reference(state, state.text_lengths[:, None], draws)
 
     def _whole_text(self, people: Transition, draws: FloatArray) -> IntArray:
-        """Returns what n demonstrators write from the prompt, (n, T), from as many draws; mind the first end token."""
+        """Returns what n demonstrators write from the prompt, (n, T), from as many draws; mind where they end."""
         places = np.arange(draws.shape[1])
         texts = np.zeros(draws.shape, np.int64)
         state = people.with_texts(texts, np.zeros(len(people), np.int64))

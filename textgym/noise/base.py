@@ -16,6 +16,7 @@ class Noise(Component, ABC):
     Attributes:
         sees_missing: whether `apply` is also given the places where nothing was said, as NaN, and may fill them;
             other channels never meet NaN. Any channel may return NaN: that reading is lost.
+        postpones: whether a reading that does not come out at a token may come out later in the text.
         privacy_loss: the epsilon of local differential privacy that one reading spends; None where the channel
             promises no privacy.
         sensitivity: by how much the values may differ for which that promise holds; None where by any.
@@ -24,6 +25,7 @@ class Noise(Component, ABC):
     """
 
     sees_missing: ClassVar[bool] = False
+    postpones: ClassVar[bool] = False
     privacy_loss: float | None = None
     sensitivity: float | None = None
     affine: bool = False

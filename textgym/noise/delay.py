@@ -30,6 +30,7 @@ class Delay(DiscreteNoise):
     """
 
     sees_missing = True
+    postpones = True
     affine = True
     example: ClassVar[Mapping[str, Any]] = {"steps": 3}
 

@@ -134,7 +134,7 @@ def _baselines(prompts: PromptSet, task: Task) -> Texts:
     for step in range(width):
         chance = uniform(int(prompts.fingerprint, 16), _BASELINE, writing, step, 0)
         last = after[first[last] + (chance * count[last]).astype(np.int64)]
-        goes_on = last != vocabulary.end_id
+        goes_on = last != len(vocabulary)
         writing, last = writing[goes_on], last[goes_on]
         ids[writing, step] = last
         lengths[writing] += 1
@@ -142,11 +142,14 @@ def _baselines(prompts: PromptSet, task: Task) -> Texts:
 
 
 def _successors(prompts: PromptSet, vocabulary: Vocabulary) -> tuple[IntArray, IntArray, IntArray]:
-    """Returns all that follows any token in the references, by that token; and for each where and how much, (V,)."""
+    """Returns all that follows any token in the references, by that token; and for each where and how much, (V,).
+
+    The end of a reference is V, since the end token may close no more than a turn.
+    """
     lengths = prompts.reference_lengths
     framed = np.pad(prompts.reference_ids.astype(np.int64), ((0, 0), (1, 1)))
     framed[:, 0] = vocabulary.separator_id
-    framed[np.arange(len(framed)), lengths + 1] = vocabulary.end_id
+    framed[np.arange(len(framed)), lengths + 1] = len(vocabulary)
     pairs = np.arange(framed.shape[1] - 1) <= lengths[:, None]
     before, after = framed[:, :-1][pairs], framed[:, 1:][pairs]
     count = np.bincount(before, minlength=len(vocabulary))
