@@ -75,7 +75,14 @@ class Backbone(nn.Module):
         if attn_implementation:
             options["attn_implementation"] = attn_implementation
         if isinstance(model, str | Path):
-            self.lm = AutoModelForCausalLM.from_pretrained(model, **options)
+            try:
+                self.lm = AutoModelForCausalLM.from_pretrained(model, **options)
+            except OSError as error:
+                raise ValueError(
+                    f"there is no model {str(model)!r}, neither a folder nor a name on the hub. If a learner is loaded "
+                    "that began with this folder, say where it is now: "
+                    f'load(..., custom_objects={{"policy_kwargs": {{"model": FOLDER}}}}) ({error})'
+                ) from error
         else:
             config = _fitting_config(DEFAULT_CONFIG if model is None else model, vocab_size, context_length)
             self.lm = AutoModelForCausalLM.from_config(config, **options)
@@ -101,6 +108,17 @@ class Backbone(nn.Module):
         self.train(False)
         _check_exactness(self)
         self.autocast = autocast is not None
+
+    def sibling(self, model: ModelSource) -> Backbone:
+        """Returns another model for the same environment, on the same device and computed in the same way."""
+        return Backbone(
+            model,
+            vocab_size=self.vocab_size,
+            context_length=self.context_length,
+            pad_token_id=self.lm.generation_config.pad_token_id,
+            attn_implementation=self.lm.config._attn_implementation,
+            autocast="bfloat16" if self.autocast else None,
+        ).to(self.value_head.weight.device)
 
     def train(self, mode: bool = True) -> Backbone:
         super().train(mode)

@@ -108,6 +108,9 @@ class Exploration(BaseCallback):
         if self.off_policy:
             self._policy.proposal = None
 
+    def _on_training_end(self) -> None:
+        self._on_rollout_end()  # which is not called where a callback stops in the middle of a rollout
+
     @property
     def _policy(self) -> Any:
         return self.model.policy

@@ -109,6 +109,7 @@ class OfflineAlgorithm(BaseAlgorithm, Generic[LessonsT]):
         if not isinstance(made, TransformerPolicy):
             raise ValueError(f"{type(self).__name__} learns a TransformerPolicy, got {type(made).__name__}")
         self.policy = made.to(self.device)
+        self.policy_kwargs = made.without_folder(self.policy_kwargs)
         if self.data is not None:
             self._read()
 
@@ -156,6 +157,7 @@ class OfflineAlgorithm(BaseAlgorithm, Generic[LessonsT]):
         tb_log_name: str | None = None,
         reset_num_timesteps: bool = True,
         progress_bar: bool = False,
+        progress_remaining: tuple[float, float] | None = None,
     ) -> Self:
         """Learns until so many tokens were learnt from; as in Stable-Baselines3, perhaps a few more.
 
@@ -166,6 +168,8 @@ class OfflineAlgorithm(BaseAlgorithm, Generic[LessonsT]):
             tb_log_name: the name of the run for TensorBoard; by default the algorithm's.
             reset_num_timesteps: whether to count from 0; else these tokens come on top.
             progress_bar: whether to show one, in tokens.
+            progress_remaining: what schedules are given at the beginning and at the end, if this is a part of something
+                longer; by default as in Stable-Baselines3, 1 minus the share of all tokens so far.
 
         Raises:
             ValueError: if there are no data.
@@ -182,6 +186,10 @@ class OfflineAlgorithm(BaseAlgorithm, Generic[LessonsT]):
             callback.on_rollout_start()
             batch = self.passes.next(self.lessons, self.batch_size)
             self._update_current_progress_remaining(self.num_timesteps, total_timesteps)
+            if progress_remaining is not None:
+                done = self.num_timesteps - self._num_timesteps_at_start
+                at = done / (total_timesteps - self._num_timesteps_at_start), (0, 1), progress_remaining
+                self._current_progress_remaining = float(np.interp(*at))
             self._update(self.lessons, batch)
             self.num_timesteps += int(self.lessons.learnt[batch].sum())
             iteration += 1

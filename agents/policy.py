@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -189,6 +190,10 @@ class TransformerCore(BasePolicy):
             "optimizer_class": self.optimizer_class,
             "optimizer_kwargs": self.optimizer_kwargs,
         }
+
+    def without_folder(self, policy_kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """Returns arguments that make a policy of this shape, so that a saved learner needs no folder of a model."""
+        return {**policy_kwargs, "model": self.backbone.lm.config}
 
     def _apply(self, fn: Any, recurse: bool = True) -> TransformerCore:
         self.clear_cache()

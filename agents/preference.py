@@ -12,7 +12,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback
 from torch.nn.functional import logsigmoid
 
-from agents.backbone import Backbone
+from agents.backbone import ModelSource
 from agents.data.compared import Compared
 from agents.data.lessons import Told
 from agents.data.reading import Reader
@@ -87,7 +87,7 @@ class DPO(OfflineAlgorithm[Compared]):
             raise ValueError(f'flip_rate must be in [0, 0.5), and 0 with loss="sigmoid", got {flip_rate}')
         self.beta, self.loss_name, self.flip_rate = beta, loss, flip_rate
         self.per_token, self.nll_coef = per_token, nll_coef
-        self.reference_source = reference
+        self.reference_source: ModelSource = reference
         super().__init__(policy, env, data, **others)
 
     def _setup_model(self) -> None:
@@ -96,9 +96,8 @@ class DPO(OfflineAlgorithm[Compared]):
         if self.reference_source in ("start", "data"):
             self.reference = copy.deepcopy(backbone)
         else:
-            self.reference = Backbone(
-                self.reference_source, vocab_size=backbone.vocab_size, context_length=backbone.context_length
-            ).to(self.device)
+            self.reference = backbone.sibling(self.reference_source)
+            self.reference_source = self.reference.lm.config  # a saved learner has its weights, and needs no folder
         self._expected: dict[int, torch.Tensor] = {}  # by texts: their log-probabilities under the reference
 
     def read(self, data: Any, reader: Reader) -> Compared:

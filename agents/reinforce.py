@@ -15,7 +15,7 @@ from stable_baselines3.common.type_aliases import GymEnv, MaybeCallback, Schedul
 from stable_baselines3.common.utils import FloatSchedule, LinearSchedule
 from stable_baselines3.common.vec_env import VecEnv
 
-from agents.backbone import Backbone
+from agents.backbone import ModelSource
 from agents.losses.baselines import (
     MovingAverage,
     by_group,
@@ -82,7 +82,7 @@ class REINFORCE(TextAlgorithm):
     Tokens may be drawn from a proposal q instead of pi, for exploration: flatter or sharper than pi (`temperature`), or
     led by the hints of annotators (`guidance`); see `agents.exploration`. Then every advantage is weighed by
     importance, w_t = pi(a_t | s_t) / q(a_t | s_t), or the product of these over the text, which is the exact
-    correction; the weights are cut at `max_importance` and divided by their mean over the update's texts.
+    correction; the weights are cut at `max_importance`, and those of texts are divided by their mean over the update's.
 
     Where the environment pays feedback, a text about which nothing was observed teaches nothing of it: it has no
     advantage, is left out of the baselines, and is not shown to the value head.
@@ -140,6 +140,7 @@ class REINFORCE(TextAlgorithm):
             stays as it is.
         kl_horizon: how many texts a full correction of `kl_coef` takes.
         reference: a folder that `Backbone.save_pretrained` wrote; by default the policy as it is when `learn` begins.
+            The divergence from it is logged as `train/kl`, also where `kl_coef` is 0.
         vf_coef: the weight of the value head's squared error.
         max_grad_norm: the largest gradient norm of a step.
         batch_size: about how many tokens to score in one pass; bounds memory and does not change the update.
@@ -208,10 +209,10 @@ class REINFORCE(TextAlgorithm):
             ("kl_coef", kl_coef, 0),
             ("kl_horizon", kl_horizon, 1),
         ):
-            if not number >= low:
+            if callable(number) or not number >= low:
                 raise ValueError(f"{name} must be at least {low}, got {number}")
         for name, number in (("max_importance", max_importance), ("clip_range", clip_range)):
-            if not number > 0:
+            if callable(number) or not number > 0:
                 raise ValueError(f"{name} must be positive, got {number}")
         if not 0.0 < average_rate <= 1.0:
             raise ValueError(f"average_rate must be in (0, 1], got {average_rate}")
@@ -259,19 +260,18 @@ class REINFORCE(TextAlgorithm):
         self.kl_coef, self.kl_in, self.kl_estimator = kl_coef, kl_in, kl_estimator
         self.kl_weight = kl_coef  # which adapts itself where there is a kl_target
         self.kl_target, self.kl_horizon = kl_target, kl_horizon
-        self.reference_folder = reference
+        self.reference_source: ModelSource = reference
         if _init_setup_model:
             self._setup_model()
 
     def _setup_model(self) -> None:
         super()._setup_model()
         backbone = self.policy.backbone
-        if self.reference_folder is None:
+        if self.reference_source is None:
             self.reference = copy.deepcopy(backbone)
         else:
-            self.reference = Backbone(
-                self.reference_folder, vocab_size=backbone.vocab_size, context_length=backbone.context_length
-            ).to(self.device)
+            self.reference = backbone.sibling(self.reference_source)
+            self.reference_source = self.reference.lm.config  # a saved learner has its weights, and needs no folder
 
     def _check_env(self, env: VecEnv) -> None:
         super()._check_env(env)
@@ -299,7 +299,7 @@ class REINFORCE(TextAlgorithm):
         tb_log_name: str = "run",
         progress_bar: bool = False,
     ) -> tuple[int, BaseCallback]:
-        if reset_num_timesteps and self.reference_folder is None:
+        if reset_num_timesteps and self.reference_source is None:
             self.reference.load_state_dict(self.policy.backbone.state_dict())
         return super()._setup_learn(total_timesteps, callback, reset_num_timesteps, tb_log_name, progress_bar)
 
@@ -427,10 +427,11 @@ class REINFORCE(TextAlgorithm):
         if self.kl_in == "loss":
             with torch.no_grad():
                 reference, _ = next_token_log_probs(self.reference, texts, rows)
-            if self.kl_estimator == "full":
-                divergences = full(probs, log_probs, reference)
-            else:
-                divergences = sampled(self.kl_estimator, chosen - of_written(reference, texts, rows))
+            with torch.set_grad_enabled(self.kl_weight > 0):  # else it is told, and no more
+                if self.kl_estimator == "full":
+                    divergences = full(probs, log_probs, reference)
+                else:
+                    divergences = sampled(self.kl_estimator, chosen - of_written(reference, texts, rows))
             loss = loss + self.kl_weight * (weight * divergences).sum()
         if self.baseline == "value":
             loss = loss + self.vf_coef * value_loss

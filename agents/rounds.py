@@ -34,8 +34,9 @@ def learn_in_rounds(
     judged again and again: with `DPO` this is online DPO (Guo et al. 2024, "Direct language model alignment from online
     AI feedback"), or, with `reference="data"`, iterated DPO; with `Cloning` of the best texts, RAFT (Dong et al. 2023).
 
-    Each round resets the environment with a seed of its own, so what lasts across an annotator's texts, such as drift,
-    begins anew. A round whose texts give nothing to learn, because all of them are alike, is passed over.
+    Schedules go by the tokens that are written, from 1 at the first to 0 at the last. Each round resets the environment
+    with a seed of its own, so what lasts across an annotator's texts, such as drift, begins anew. A round whose texts
+    give nothing to learn, because all of them are alike, is passed over.
 
     Args:
         learner: the learner; it goes on from the weights that it has.
@@ -57,8 +58,9 @@ def learn_in_rounds(
             "tokens and texts_per_round must be at least 1 and passes positive, "
             f"got {tokens}, {texts_per_round} and {passes}"
         )
-    written, number = 0, 0
+    written, number, begun = 0, 0, False
     while written < tokens:
+        before = written
         dataset = collect(env, learner, texts_per_round, seed=row_seeds(seed, number + 1)[number])
         written += sum(len(record.completion_ids) for record in dataset)
         on_round(written, dataset)
@@ -67,6 +69,8 @@ def learn_in_rounds(
             learner.set_data(data)
             assert learner.lessons is not None
             share = int(np.ceil(passes * learner.lessons.learnt.sum()))
-            learner.learn(share, callback, reset_num_timesteps=number == 0)
+            remains = 1 - before / tokens, max(0.0, 1 - written / tokens)
+            learner.learn(share, callback, reset_num_timesteps=not begun, progress_remaining=remains)
+            begun = True
         number += 1
     return written

@@ -120,6 +120,7 @@ class TextAlgorithm(OnPolicyAlgorithm):
         super()._setup_model()
         if not isinstance(self.policy, TransformerPolicy):
             raise ValueError(f"{type(self).__name__} learns a TransformerPolicy, got {type(self.policy).__name__}")
+        self.policy_kwargs = self.policy.without_folder(self.policy_kwargs)
         if self.env is not None:
             self._check_env(self.env)
 
@@ -183,13 +184,14 @@ class TextAlgorithm(OnPolicyAlgorithm):
             self._last_obs, rewards, dones, infos = env.step(actions)  # type: ignore[assignment]
             self._last_episode_starts = dones
             self.num_timesteps += env.num_envs
+            feedback = np.array([info["corrected_reward"] for info in infos])
+            seen = (rewards != 0) | [not self._pays_feedback or info["observed_mask"].any() for info in infos]
+            # Before a callback may stop: learning that goes on later goes on in the middle of these texts.
+            rollout_buffer.add(observations, actions, rewards, feedback, values, log_probs, seen, dones)  # type: ignore[arg-type]
+            self._update_info_buffer(infos, dones)
             callback.update_locals(locals())
             if not callback.on_step():
                 return False
-            self._update_info_buffer(infos, dones)
-            feedback = np.array([info["corrected_reward"] for info in infos])
-            seen = (rewards != 0) | [not self._pays_feedback or info["observed_mask"].any() for info in infos]
-            rollout_buffer.add(observations, actions, rewards, feedback, values, log_probs, seen, dones)  # type: ignore[arg-type]
         callback.update_locals(locals())
         callback.on_rollout_end()
         return True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from stable_baselines3.common.base_class import BaseAlgorithm
@@ -24,15 +24,17 @@ from agents.policy import TransformerCore
 from agents.reinforce import REINFORCE
 from agents.rounds import learn_in_rounds
 from agents.self_training import SelfTraining
+from agents.state.description import arguments_of
 from agents.vec_env import GymnasiumVecEnv, make_vec_env
 from benchmarks.learners import DEFAULTS, IN_ROUNDS, LEARNERS, MODEL, check_learner
 from benchmarks.own_algorithm import Recorder, check_algorithm, find
 from benchmarks.results import RunFolder
 from textgym.dataset.feedback_dataset import FeedbackDataset
 from textgym.dataset.records import Record
+from textgym.registration import suggestion
 
 EXPLORATION = ("ent_coef", "temperature", "guidance")
-"""The settings that may be scheduled for every learner."""
+"""The settings that may be scheduled for every learner but those from data."""
 
 Tell = Callable[[float], None]
 
@@ -68,7 +70,7 @@ def train(
         model: the model to begin with: a folder, a configuration, or None for a small fresh one.
         rows: how many texts are written at a time.
         settings: the learner's further arguments; [start, end] is a linear schedule of a number. `ent_coef`,
-            `temperature` and `guidance` may be scheduled for every learner.
+            `temperature` and `guidance` may be scheduled for every learner but those from data.
         env_kwargs: the environment's further arguments; its `group_size` is the learner's, if that has one.
         fingerprint: what the corpus's must be; any by default.
         callbacks: further callbacks of Stable-Baselines3, for learners that have them.
@@ -84,6 +86,7 @@ def train(
     check_learner(learner)
     if tokens < 1 or rows < 1:
         raise ValueError(f"tokens and rows must be at least 1, got tokens={tokens}, rows={rows}")
+    check_settings(learner, settings or {})
     arguments = _scheduled({**DEFAULTS.get(learner, {}), **(settings or {})})
     grouping = {"group_size": arguments.get("group_size", 1)}
     env = make_vec_env(env_id, n_envs=rows, seed=seed, **{**grouping, **(env_kwargs or {})})
@@ -140,12 +143,42 @@ def trained_policy(algorithm: Any) -> Any:
     return algorithm.policy if isinstance(algorithm, BaseAlgorithm) else algorithm
 
 
+def check_settings(learner: str, settings: Mapping[str, Any]) -> None:
+    """Raises a ValueError if a learner of ours has no such setting, or a list of it is not [start, end]."""
+    if learner not in LEARNERS:
+        return
+    made = LEARNERS[learner]
+    known = {*arguments_of(cast(type, made.func))} - {"policy", "env", "seed", "data", *made.keywords}
+    known |= {*DEFAULTS[learner]} if learner in IN_ROUNDS else {*EXPLORATION}
+    for name, value in settings.items():
+        if name not in known:
+            listed = ", ".join(sorted(known))
+            raise ValueError(f"{learner} has no setting {name!r}{suggestion(name, known)}; it has {listed}")
+        if isinstance(value, list) and not _is_schedule(value):
+            raise ValueError(f"the setting {name} must be one value, or [start, end] for a schedule, got {value}")
+        if name.endswith("_kwargs") and not isinstance(value, Mapping):
+            raise ValueError(f"the setting {name} must be a mapping, got {value!r}")
+
+
+def _is_schedule(value: Any) -> bool:
+    """Returns whether a setting is [start, end], of numbers."""
+    return isinstance(value, list) and len(value) == 2 and all(isinstance(end, int | float) for end in value)
+
+
 def _scheduled(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Returns settings in which [start, end] has become a schedule that goes linearly from the one to the other."""
     return {
-        name: LinearSchedule(value[0], value[1], end_fraction=1.0) if isinstance(value, list) else value
+        name: LinearSchedule(value[0], value[1], end_fraction=1.0) if _is_schedule(value) else value
         for name, value in settings.items()
     }
+
+
+def _made(make: partial[Any], arguments: Mapping[str, Any]) -> Any:
+    """Returns a learner with some settings; one that Stable-Baselines3 refuses by any error is a ValueError."""
+    try:
+        return make(**arguments)
+    except (TypeError, AssertionError) as error:
+        raise ValueError(f"{make.func.__name__} refuses a setting of {dict(arguments)}: {error}") from error
 
 
 def _by_callbacks(
@@ -162,7 +195,7 @@ def _by_callbacks(
     callbacks = [checkpoints, _Metrics(folder), ReturnsCallback(folder.log), *more]
     if make.func not in (REINFORCE, SelfTraining):  # which see to their exploration themselves
         callbacks.append(Exploration(**{name: arguments.pop(name) for name in EXPLORATION if name in arguments}))
-    algorithm: BaseAlgorithm = make(**arguments)
+    algorithm: BaseAlgorithm = _made(make, arguments)
     checkpoint = newest_checkpoint(folder.checkpoints)
     _log_to(folder, algorithm, after=None if checkpoint is None else timesteps_of(checkpoint))
     with explained_memory_errors(algorithm):
@@ -183,7 +216,7 @@ def _from_data(
     """Trains a learner from data on its own texts, which are compared by what the environment pays for them."""
     del arguments["group_size"]  # the environment has it
     rounds = {name: arguments.pop(name) for name in ("texts_per_round", "passes")}
-    algorithm: OfflineAlgorithm[Any] = make(**arguments)
+    algorithm: OfflineAlgorithm[Any] = _made(make, arguments)
     folder.cut(0)
     _log_to(folder, algorithm)
     env: GymnasiumVecEnv = make.keywords["env"]

@@ -34,7 +34,7 @@ def describe_run(algorithm: BaseAlgorithm, changing: Collection[str] = ()) -> di
         algorithm: the algorithm.
         changing: the arguments that a callback changes as it goes, and compares by itself.
     """
-    own = [name for name in _arguments(type(algorithm)) if name not in (*changing, *_OUTSIDE)]
+    own = [name for name in arguments_of(type(algorithm)) if name not in (*changing, *_OUTSIDE)]
     values = {name: getattr(algorithm, f"{name}_name", getattr(algorithm, name, _ABSENT)) for name in own}
     of_policy = algorithm.policy._get_constructor_parameters()
     environment = algorithm.get_env()
@@ -59,7 +59,7 @@ def describe_run(algorithm: BaseAlgorithm, changing: Collection[str] = ()) -> di
 _ABSENT = object()
 
 
-def _arguments(kind: type) -> list[str]:
+def arguments_of(kind: type) -> list[str]:
     """Returns the names of a class's arguments, with those that it hands on to its bases as `**others`."""
     names: dict[str, None] = {}
     for base in kind.__mro__:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -12,6 +15,9 @@ from rich.table import Table
 from benchmarks.cli.errors import plain_errors
 from benchmarks.cli.options import Arguments, EnvId, Split, from_json, known, pairs
 from benchmarks.titles import TITLES
+
+if TYPE_CHECKING:
+    from benchmarks.results import RunFolder
 
 
 def warm_start(
@@ -90,6 +96,7 @@ def train(
         env_kwargs, own = pairs(argument), pairs(setting)
         fingerprint = make_env(known(env_id), num_rows=1, **env_kwargs).simulator.task.fingerprint
         settings = {"tokens": tokens, "rows": rows, "model": str(model) if model else "fresh", **own}
+        training.check_settings(algorithm, own)
         title = TITLES[algorithm]
         config = {"env_id": env_id, "env_kwargs": env_kwargs, "fingerprint": fingerprint, "policy": title, "seed": seed}
         config["settings"] = settings
@@ -98,7 +105,7 @@ def train(
         if begun and (changes := folder.changes(config)):
             raise ValueError(f"the run in {out} is another: {'; '.join(changes)}")
         folder.start(config)
-        with Progress(console=Console(stderr=True)) as progress:
+        with Progress(console=Console(stderr=True)) as progress, _freed_if_refused(folder, begun):
             bar = progress.add_task(title, total=1.0)
             training.train(
                 folder,
@@ -114,6 +121,17 @@ def train(
             )
         folder.finish({})
         print(f"trained: {out}")
+
+
+@contextmanager
+def _freed_if_refused(folder: RunFolder, begun: bool) -> Iterator[None]:
+    """Removes the folder of a new run that is refused before it has recorded anything, so that it is free again."""
+    try:
+        yield
+    except ValueError:
+        if not begun and not folder.metrics():
+            shutil.rmtree(folder.path)
+        raise
 
 
 def evaluate(

@@ -204,6 +204,17 @@ def test_a_saved_policy_needs_no_folder_of_a_pretrained_model(tmp_path: Path) ->
     assert np.array_equal(loaded.parameters_to_vector(), policy.parameters_to_vector())
 
 
+def test_a_learner_whose_folder_has_moved_says_how_to_load_it(tmp_path: Path) -> None:
+    Backbone(MODEL, vocab_size=VOCABULARY, context_length=LENGTH).save_pretrained(tmp_path / "pretrained")
+    model = PPO(TransformerPolicy, make_env(), policy_kwargs={"model": str(tmp_path / "pretrained")}, device="cpu")
+    model.save(tmp_path / "model.zip")
+    moved = (tmp_path / "pretrained").rename(tmp_path / "elsewhere")
+    with pytest.raises(ValueError, match=r"there is no model .*/pretrained', .* custom_objects="):
+        PPO.load(tmp_path / "model.zip", device="cpu")
+    loaded = PPO.load(tmp_path / "model.zip", device="cpu", custom_objects={"policy_kwargs": {"model": str(moved)}})
+    assert np.array_equal(loaded.policy.parameters_to_vector(), model.policy.parameters_to_vector())
+
+
 def test_a_loaded_learner_goes_on_exactly(tmp_path: Path) -> None:
     model = make_learner().learn(64)
     model.save(tmp_path / "model.zip")

@@ -183,6 +183,17 @@ def test_a_saved_model_keeps_its_reference(tmp_path):
     assert all(torch.equal(one, two) for one, two in kept)
 
 
+def test_a_saved_model_needs_none_of_the_folders_that_it_began_with(tmp_path):
+    make(ROWS).policy.backbone.save_pretrained(tmp_path / "start")
+    model = make(ROWS, policy_kwargs={"model": str(tmp_path / "start")}, reference=tmp_path / "start").learn(100)
+    model.save(tmp_path / "model.zip")
+    (tmp_path / "start").rename(tmp_path / "elsewhere")
+    loaded = DPO.load(tmp_path / "model.zip", env=copy_env(), data=ROWS)
+    for name in ("policy", "reference"):
+        kept = zip(getattr(model, name).parameters(), getattr(loaded, name).parameters(), strict=True)
+        assert all(torch.equal(one, two) for one, two in kept)
+
+
 def test_the_training_state_holds_the_reference():
     model, other = make(ROWS), make(ROWS, seed=1)
     model.learn(100)

@@ -24,9 +24,10 @@ COPY = {"length": 2, "letters": 3, "size": 9, "render_mode": None}
 END = 2
 
 
-def make_model(env_id="textgym/Copy-v0", *, rows=1, env_arguments=COPY, **arguments):
+def make_model(env_id="textgym/Copy-v0", *, rows=1, env_arguments=COPY, autocast=None, **arguments):
     env = make_vec_env(env_id, n_envs=rows, seed=0, env_kwargs=env_arguments)
-    return REINFORCE("TransformerPolicy", env, policy_kwargs={"model": SMALL}, seed=0, device="cpu", **arguments)
+    policy_kwargs = {"model": SMALL, "autocast": autocast}
+    return REINFORCE("TransformerPolicy", env, policy_kwargs=policy_kwargs, seed=0, device="cpu", **arguments)
 
 
 # --- the parts, worked by hand
@@ -459,6 +460,41 @@ def test_the_reference_may_come_from_a_folder(tmp_path):
     model = make_model(reference=tmp_path).learn(64)
     saved = other.policy.backbone.state_dict()
     assert all(torch.equal(saved[name], value) for name, value in model.reference.state_dict().items())
+    wide = make_model(reference=tmp_path, autocast="bfloat16")
+    assert wide.reference.autocast  # or the divergence of a policy from itself were not 0
+
+
+def test_a_saved_model_needs_none_of_the_folders_that_it_began_with(tmp_path):
+    make_model().policy.backbone.save_pretrained(tmp_path / "start")
+    env = make_vec_env("textgym/Copy-v0", n_envs=1, seed=0, env_kwargs=COPY)
+    folder = {"model": str(tmp_path / "start")}
+    model = REINFORCE("TransformerPolicy", env, policy_kwargs=folder, reference=tmp_path / "start", device="cpu")
+    model.learn(64)
+    model.save(tmp_path / "model.zip")
+    (tmp_path / "start").rename(tmp_path / "elsewhere")
+    loaded = REINFORCE.load(tmp_path / "model.zip", env=env, device="cpu")
+    for name in ("policy", "reference"):
+        one, two = (getattr(each, name).state_dict() for each in (model, loaded))
+        assert all(torch.equal(value, two[key]) for key, value in one.items())
+
+
+def test_learning_that_a_callback_stopped_goes_on_in_the_middle_of_its_texts():
+    """The token at which a callback stops is kept, else two texts would be taken for one, or lack a token."""
+    model = make_model(rows=3, n_steps=7)
+    texts = []
+    prepare = model.prepare
+    model.prepare = lambda taken: texts.append(taken) or prepare(taken)
+    for steps in (4, 8, 9, 40):
+        until = model.num_timesteps + 3 * steps
+        stop = lambda local, _, until=until: model.num_timesteps < until  # noqa: E731
+        model.learn(10_000, stop, reset_num_timesteps=False)
+    assert len(texts) > 3
+    for taken in texts:
+        whole = np.where(taken.mask, taken.positions, 0)
+        starts = whole[:, :1] + np.arange(whole.shape[1])
+        np.testing.assert_array_equal(whole, np.where(taken.mask, starts, 0))
+        assert (taken.input_ids[np.arange(len(whole)), whole[:, 0]] == 1).all()  # each begins behind the separator
+        assert (taken.mask.sum(axis=1) <= 3).all()
 
 
 # --- Stable-Baselines3

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from stable_baselines3.common.utils import LinearSchedule
 
 from agents.cloning import Cloning
 from agents.contrastive import Contrastive
@@ -68,6 +69,21 @@ def test_texts_that_are_all_alike_teach_nothing_and_are_passed_over():
     model = DPO(TransformerPolicy, env, **SETTINGS)
     assert learn_in_rounds(model, env.envs, 50, texts_per_round=16, read=lambda texts: []) >= 50
     assert model.num_timesteps == 0
+
+
+def test_schedules_go_down_once_over_all_rounds_and_the_first_that_teaches_begins_them():
+    env = copy_env(group_size=4)
+    settings = {**SETTINGS, "learning_rate": LinearSchedule(1e-3, 0.0, end_fraction=1.0), "batch_size": 8}
+    model, rates, begun = DPO(TransformerPolicy, env, **settings), [], []
+    step, renew = model._update, model._renew_reference
+    model._update = lambda *told: (step(*told), rates.append(model.policy.optimizer.param_groups[0]["lr"]))
+    model._renew_reference = lambda changes: (renew(changes), begun.append(changes))
+    rounds = iter([lambda texts: [], *[compare_scores] * 9])
+    learn_in_rounds(model, env.envs, 1500, texts_per_round=64, read=lambda texts: next(rounds)(texts))
+    assert rates == sorted(rates, reverse=True)
+    assert rates[0] < 1e-3  # of the first round nothing was learnt
+    assert rates[-1] < 1e-4
+    assert [change for change in begun if change] == [True]  # the reference is the policy where learning begins
 
 
 @pytest.mark.parametrize("wrong", [{"tokens": 0}, {"texts_per_round": 0}, {"passes": 0.0}])

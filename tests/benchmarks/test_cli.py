@@ -57,6 +57,11 @@ def test_without_typer_it_says_what_to_install() -> None:
         (["train", "textgym/Copy-v0", "--out", "{full}"], "--out must be a new or an empty folder"),
         (["train", "textgym/Copy-v0", "--out", "{out}", "--algorithm", "sarsa"], "'sarsa' is not one of"),
         (["train", "textgym/Copy-v0", "--out", "{out}", "--tokens", "0"], "--tokens"),
+        (["train", "textgym/Copy-v0", "--out", "{out}", "--setting", "n_stepz=8"], "ppo has no setting 'n_stepz'"),
+        (
+            ["evaluate", "random", "textgym/Copy-v0", "--argument", "split=train"],
+            "split can't be an --argument here",
+        ),
         (["report", "{out}"], "no finished run below"),
         (
             ["evaluate", "random", "textgym/Copy-v0", "--best-of", "4", "--deterministic"],
@@ -74,6 +79,13 @@ def test_bad_input_is_one_line_and_exit_code_2(tmp_path: Path, arguments: list[s
     assert message in found.stderr
     assert "Traceback" not in found.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_is_free_again_where_the_run_was_refused(tmp_path: Path) -> None:
+    call = ["train", "textgym/Copy-v0", "--algorithm", "reinforce", "--rows", "8", "--tokens", "8"]
+    call += ["--out", str(tmp_path / "out"), "--setting"]
+    assert "gamma must be in [0, 1]" in textgym(*call, "gamma=2").stderr
+    assert textgym(*call, "n_steps=1").exit_code == 0
 
 
 def test_out_of_memory_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -78,11 +78,24 @@ def test_learners_from_data_learn_from_their_own_texts(tmp_path: Path, learner: 
     assert (golds[0] == golds[1]).all()
 
 
-def test_a_wrong_setting_of_a_learner_from_data_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("learner", "settings", "message"),
+    [
+        ("dpo", {"betta": 1.0}, r"dpo has no setting 'betta' \(did you mean 'beta'\?\); it has batch_size, beta"),
+        ("dpo", {"ent_coef": [0.1, 0.0]}, "dpo has no setting 'ent_coef'"),
+        ("ppo", {"learning_rate": [1e-3]}, r"must be one value, or \[start, end\] for a schedule, got \[0.001\]"),
+        ("ppo", {"learning_rate": "abc"}, "PPO refuses a setting of .*'abc'"),
+        ("ppo", {"batch_size": 0}, "PPO refuses a setting of .*'batch_size': 0"),
+        ("ppo", {"policy_kwargs": 3}, "the setting policy_kwargs must be a mapping, got 3"),
+        ("grpo", {"kl_coef": [0.1, 0.0]}, "kl_coef must be at least 0, got LinearSchedule"),
+        ("reinforce", {"gamma": 2}, r"gamma must be in \[0, 1\], got 2"),
+    ],
+)
+def test_a_wrong_setting_is_refused(tmp_path: Path, learner: str, settings: dict[str, Any], message: str) -> None:
     folder = RunFolder(tmp_path)
     folder.start({})
-    with pytest.raises(TypeError, match="betta"):
-        train(folder, learner="dpo", env_id="textgym/Copy-v0", tokens=1, seed=0, model=None, settings={"betta": 1.0})
+    with pytest.raises(ValueError, match=message):
+        train(folder, learner=learner, env_id="textgym/Copy-v0", tokens=1, seed=0, model=None, settings=settings)
 
 
 class KilledError(Exception):
