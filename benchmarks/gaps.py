@@ -49,7 +49,8 @@ def largest_gap(
 
     The p-value is that of a permutation test of the gap itself: groups keep their sizes and prompts are dealt out to
     them at random, (1 + gaps at least as large) / (1 + permutations) (Phipson and Smyth 2010, "Permutation p-values
-    should never be zero"). As the largest gap of all pairs is compared with the largest gap of all pairs, the number of
+    should never be zero"). They are dealt among those of which as many texts count, so that of every group as much
+    counts as before. As the largest gap of all pairs is compared with the largest gap of all pairs, the number of
     groups is accounted for (Westfall and Young 1993, "Resampling-based multiple testing"). Several measures are several
     tests: divide the level by their number. The test is of groups that are alike in all respects; where they differ in
     spread and in size, it may find that.
@@ -78,7 +79,10 @@ def largest_gap(
     names, members = [names[number] for number in kept], members[kept]
     means = _means((values * counted).sum(axis=0) @ members.T, counted.sum(axis=0) @ members.T)  # (G,)
     samples = _gaps(_resampled_means(values, counted, members, resamples, generator))
-    dealt = generator.permuted(np.tile(np.arange(len(groups)), (resamples, 1)), axis=1)  # (B, P)
+    dealt = np.tile(np.arange(len(groups)), (resamples, 1))  # (B, P)
+    for times in np.unique(counted.sum(axis=0)):
+        alike = np.flatnonzero(counted.sum(axis=0) == times)
+        dealt[:, alike] = generator.permuted(dealt[:, alike], axis=1)
     shuffled = _means(
         (values * counted).sum(axis=0)[dealt] @ members.T, counted.sum(axis=0)[dealt] @ members.T
     )  # (B, G)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sb3_contrib import TRPO, MaskablePPO
 from stable_baselines3 import A2C, PPO
@@ -20,6 +20,7 @@ from agents.rollout_buffer import MaskableSequenceRolloutBuffer, SequenceRollout
 from agents.self_training import SelfTraining
 from benchmarks.evaluation import make_env
 from benchmarks.own_algorithm import find
+from benchmarks.results import RunFolder
 from benchmarks.titles import TITLES as TITLES
 from textgym.dataset.comparisons import best_texts, compare_scores
 
@@ -98,18 +99,29 @@ def run_name(learner: str, seed: int) -> str:
     return f"{learner.replace(':', '.')}-{seed}"
 
 
+PolicyT = TypeVar("PolicyT", TransformerPolicy, MaskableTransformerPolicy, NgramPolicy)
+
+
 def make_policy(env_id: str, model: str | Path | Mapping[str, Any] | None, **env_kwargs: Any) -> TransformerPolicy:
     """Returns a policy for an environment, from a folder that a run has saved or from a model's configuration."""
-    env = make_env(env_id, num_rows=1, **env_kwargs)
-    start = str(model) if isinstance(model, Path) else model
-    return TransformerPolicy(
-        env.single_observation_space, env.single_action_space, lr_schedule=lambda _: 0.0, model=start
-    )
+    return _policy(TransformerPolicy, env_id, str(model) if isinstance(model, Path) else model, **env_kwargs)
 
 
-def saved_policy(env_id: str, folder: Path, **env_kwargs: Any) -> TransformerPolicy | NgramPolicy:
-    """Returns the policy that a run has saved in a folder: a transformer's, or one over n-grams."""
-    if not is_ngram_model(folder):
-        return make_policy(env_id, folder, **env_kwargs)
+def saved_policy(
+    env_id: str, folder: Path, **env_kwargs: Any
+) -> TransformerPolicy | MaskableTransformerPolicy | NgramPolicy:
+    """Returns the policy whose model is in a folder: one over n-grams, or a transformer's.
+
+    That of a run of MaskablePPO writes what the mask allows, as it did when it learnt.
+    """
+    if is_ngram_model(folder):
+        return _policy(NgramPolicy, env_id, folder, **env_kwargs)
+    run = RunFolder(folder.parent)
+    if folder.name == MODEL and run.begun and run.config().get("policy") == TITLES["maskable_ppo"]:
+        return _policy(MaskableTransformerPolicy, env_id, str(folder), **env_kwargs)
+    return make_policy(env_id, folder, **env_kwargs)
+
+
+def _policy(kind: type[PolicyT], env_id: str, model: Any, **env_kwargs: Any) -> PolicyT:
     env = make_env(env_id, num_rows=1, **env_kwargs)
-    return NgramPolicy(env.single_observation_space, env.single_action_space, lr_schedule=lambda _: 0.0, model=folder)
+    return kind(env.single_observation_space, env.single_action_space, lr_schedule=lambda _: 0.0, model=model)

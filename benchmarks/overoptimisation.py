@@ -120,8 +120,8 @@ def section_of(courses: Sequence[Course], *, problem: str, introduction: str) ->
     ]
     note = (
         f"{' '.join([introduction, *verdicts(courses)])} Means over test prompts and training seeds; the band spans "
-        "the seeds. Across: the square root of KL(policy || reference) in nats per text; of the best of n it is "
-        "log n - (n - 1) / n. Fitted: the law of Gao, Schulman and Hilton 2023, where it explains over "
+        "the seeds. Across: the square root of KL(policy || reference) in nats per text; of the best of n, its upper "
+        "bound log n - (n - 1) / n. Fitted: the law of Gao, Schulman and Hilton 2023, where it explains over "
         f"{EXPLAINED:.0%} of the variance."
     )
     table = {"title": "Where gold turns", "head": list(HEAD), "rows": [list(row) for row in table_of(courses)]}
@@ -165,9 +165,9 @@ def verdicts(courses: Sequence[Course]) -> list[str]:
     for course, row in zip(courses, table_of(courses), strict=True):
         gold, proxy, peak = course.gold.mean(axis=0), course.proxy.mean(axis=0), course.peak
         if peak < len(gold) - 1 and gold[-1] < gold[peak] and proxy[-1] > proxy[peak]:
+            before = f"rises from {row[2]} to {row[3]} at {row[1]} nats, then falls" if peak else f"falls from {row[2]}"
             told.append(
-                f"{course.name}: gold rises from {row[2]} to {row[3]} at {row[1]} nats, then falls to {row[4]}, while "
-                f"the proxy rises on from {row[6]} to {row[7]}."
+                f"{course.name}: gold {before} to {row[4]}, while the proxy rises on from {row[6]} to {row[7]}."
             )
         else:
             told.append(f"{course.name}: gold goes from {row[2]} to {row[4]}, the proxy from {row[5]} to {row[7]}.")

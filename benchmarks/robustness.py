@@ -105,7 +105,7 @@ def share_of_gap(clean: FloatArray, noisy: FloatArray, corrected: FloatArray) ->
     """Returns (corrected - noisy) / (clean - noisy) of mean scores: 0 closes nothing of the gap, 1 all of it.
 
     Below 0 the correction does harm. None where noise costs nothing that can be told from chance, so that the lower end
-    of the interval of clean - noisy is not above 0: there is no gap to close.
+    of the interval of clean - noisy is not above 0, or there are single runs: there is no gap to close.
 
     Args:
         clean: the scores of runs without noise, (seeds,).
@@ -115,7 +115,7 @@ def share_of_gap(clean: FloatArray, noisy: FloatArray, corrected: FloatArray) ->
     generator = np.random.default_rng(0)
     means = [np.concatenate([[one.mean()], _means(one, generator)]) for one in (clean, noisy, corrected)]
     gap = means[0] - means[1]
-    if np.quantile(gap[1:], 0.025) <= 0:
+    if min(len(clean), len(noisy)) < 2 or np.quantile(gap[1:], 0.025) <= 0:
         return None
     shares = (means[2] - means[1]) / gap
     return percentile_interval(float(shares[0]), shares[1:][gap[1:] > 0])

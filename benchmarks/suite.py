@@ -198,17 +198,33 @@ def run_suite(
         workers: who does the runs.
         console: where progress and the table are printed.
         fresh: whether to remove first what is there of these runs.
-        asked: where the settings come from, so that `report_suite` finds them again.
+        asked: where the settings come from, so that `report_suite` finds them again. What was asked of the suite in
+            this folder before, with other learners or seeds, is reported, too.
     """
     suite, folder = load_suite(name), Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    runs = planned(name, settings)
+    runs = known = planned(name, settings)
     for run in runs if fresh else ():
         shutil.rmtree(folder / run.name, ignore_errors=True)
-    plan = {"suite": name, "runs": {run.name: run.identity for run in runs}}
+    if asked is not None:
+        now = replace(asked, algorithms=[*settings.learners], seeds=[*settings.seeds])
+        asked = _with_earlier(now, folder)
+        if asked != now:
+            settings = asked.settings()
+            known = planned(name, settings)
+    plan = {"suite": name, "runs": {run.name: run.identity for run in known}}
     write_json(folder / PLAN, plan | ({"asked": asdict(asked)} if asked else {}))
     try:
         return execute(runs, folder, workers=workers, console=console, title=name)
     finally:
-        if any(run.finished(folder) for run in runs):
+        if any(run.finished(folder) for run in known):
             suite.report(folder, settings, console)
+
+
+def _with_earlier(asked: Request, folder: Path) -> Request:
+    """Returns what is asked for together with what was asked of the same suite in this folder before."""
+    before = read_json(folder / PLAN).get("asked") if (folder / PLAN).exists() else None
+    if before is None or (before["suite"], before["quick"]) != (asked.suite, asked.quick):
+        return asked
+    algorithms, seeds = ([*dict.fromkeys([*before[p], *getattr(asked, p)])] for p in ("algorithms", "seeds"))
+    return replace(asked, algorithms=algorithms, seeds=seeds)

@@ -10,13 +10,11 @@ Its metrics have `timesteps`, in tokens, and the mean returns of the texts finis
 - `tokens_needed` and `train_seconds`; see `benchmarks.efficiency`.
 
 A config may also have `problem`, the name under which runs belong together, by default the environment's; `swept`, the
-task's own swept argument; `scored`, false for runs that only add to a picture; and `level`, the value of what the suite
-sweeps: such runs are drawn against it, and are scored only where `scored` says so.
+task's own swept argument; and `scored`, false for runs that only add to a picture.
 
 The folder's own `profile.json` has the title, the introduction, the order of the policies, the baseline, the policies
-that are `untrained`, for each problem its question and what is predicted, the sweep (its `name`, its `scale`, and the
-order of its `levels` where they are words), and whole `sections` as data; any of them may be missing, and so may the
-file.
+that are `untrained`, for each problem its question and what is predicted, and whole `sections` as data; any of them may
+be missing, and so may the file.
 """
 
 from __future__ import annotations
@@ -47,8 +45,7 @@ class _Finished:
         self.run, self.config, self.result = run, run.config(), run.result()
         self.policy = str(self.config.get("policy", run.name))
         self.problem = str(self.config.get("problem", self.config.get("env_id", run.name)))
-        self.swept = "level" in self.config
-        self.scored = bool(self.config.get("scored", not self.swept))
+        self.scored = bool(self.config.get("scored", True))
 
 
 def gather(folder: str | Path) -> Report:
@@ -67,14 +64,13 @@ def gather(folder: str | Path) -> Report:
     policies = [policy for policy in policies if policy in found]
     names = list(dict.fromkeys([*suite.get("questions", {}), *(run.problem for run in runs)]))
     baseline = suite.get("baseline", "")
-    levels = suite.get("sweep", {}).get("levels", [])
     problems = []
     for name in names:
         own = [run for run in runs if run.problem == name]
-        if any(run.scored or run.swept for run in own):
+        if any(run.scored for run in own):
             about = {"question": suite.get("questions", {}).get(name, "")}
             about["predicted"] = suite.get("predicted", {}).get(name, "")
-            problems.append(_problem(name, own, policies, baseline, levels, **about))
+            problems.append(_problem(name, own, policies, baseline, **about))
     fingerprints = {str(run.config.get("fingerprint")) for run in runs}
     configs = [run.config for run in runs]
     return Report(
@@ -87,7 +83,6 @@ def gather(folder: str | Path) -> Report:
         seeds={policy: _fewest(problems, policy, runs) for policy in policies},
         responses=shared_responses(configs),
         foot=_foot(configs, min(fingerprints) if len(fingerprints) == 1 else None),
-        sweep=suite.get("sweep", {}),
         extras=suite.get("sections", []),
     )
 
@@ -96,7 +91,6 @@ def _fewest(problems: Sequence[Problem], policy: str, runs: Sequence[_Finished])
     """Returns the fewest seeds of a policy on a problem that it tried; without problems, how many it has."""
     counts = [len(problem.scores[policy]) for problem in problems if policy in problem.scores]
     counts += [row.seeds for problem in problems for row in problem.rows if row.policy == policy]
-    counts += [len(s) for problem in problems for s in problem.swept_scores.get(policy, {}).values()]
     return min(counts) if counts else len({run.config.get("seed") for run in runs if run.policy == policy})
 
 
@@ -105,19 +99,18 @@ def _problem(
     runs: Sequence[_Finished],
     policies: Sequence[str],
     baseline: str,
-    order: Sequence[float | str],
     *,
     question: str,
     predicted: str,
 ) -> Problem:
-    fingerprints = sorted({str(run.config.get("fingerprint")) for run in runs if run.scored or run.swept})
+    fingerprints = sorted({str(run.config.get("fingerprint")) for run in runs if run.scored})
     if len(fingerprints) > 1:
         raise ValueError(
             f"runs of {name} on different corpora can't be compared; their fingerprints: {', '.join(fingerprints)}"
         )
     scored = {policy: [run for run in runs if run.scored and run.policy == policy] for policy in policies}
     scored = {policy: own for policy, own in scored.items() if own}
-    first = next(run for run in runs if run.scored or run.swept)
+    first = next(run for run in runs if run.scored)
     evaluations = {
         policy: {measure: _stacked(name, own, measure) for measure in MEASURES}
         for policy, own in scored.items()
@@ -145,7 +138,6 @@ def _problem(
         predicted_gold=first.result.get("predicted_gold"),
         front=first.result.get("front", []),
         reached=_reached(runs, scored) if "front" in first.result else {},
-        swept_scores=_swept_scores(runs, policies, order),
         needed=_of_learners(scored, "tokens_needed"),
         seconds=_of_learners(scored, "train_seconds"),
     )
@@ -171,22 +163,6 @@ def _reached(runs: Sequence[_Finished], policies: Mapping[str, Any]) -> dict[str
                 points.setdefault(run.config["env_kwargs"].get("weight"), []).append(run.result["signals"])
         reached[policy] = [np.mean(values, axis=0).tolist() for values in points.values()]
     return reached
-
-
-def _swept_scores(
-    runs: Sequence[_Finished], policies: Sequence[str], order: Sequence[float | str]
-) -> dict[str, dict[float | str, FloatArray]]:
-    """Returns for each policy and level the score of each seed; the levels in an order, others as they come."""
-    found: dict[str, dict[float | str, FloatArray]] = {}
-    for policy in policies:
-        scores: dict[float | str, list[float]] = {level: [] for level in order}
-        for run in runs:
-            if run.swept and run.policy == policy:
-                scores.setdefault(run.config["level"], []).append(run.result["score"])
-        own = {level: np.array(values) for level, values in scores.items() if values}
-        if own:
-            found[policy] = own
-    return found
 
 
 def compare(evaluations: Mapping[str, Mapping[str, FloatArray]], baseline: str) -> list[Row]:

@@ -9,7 +9,6 @@ from typing import Any
 from benchmarks.report.extra_sections import extra_sections
 from benchmarks.report.feedback_section import feedback_section
 from benchmarks.report.learning_sections import learning_section, misled_section, proxy_section
-from benchmarks.report.level_section import level_section
 from benchmarks.report.palette import chart_sheet, colour_sheet
 from benchmarks.report.records import Report
 from benchmarks.report.returns_section import returns_section
@@ -32,7 +31,6 @@ SECTIONS: tuple[Callable[[Report], Section | None], ...] = (
     pace_section,
     returns_section,
     distribution_section,
-    level_section,
     learning_section,
     misled_section,
     proxy_section,

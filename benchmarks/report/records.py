@@ -120,7 +120,6 @@ class Problem:
         predicted_gold: the gold at which learners end up in theory, where it is known.
         front: (k, 2) the signals of the texts that no other beats in both, where two are in conflict.
         reached: for each policy the mean signals of its texts, one pair for each weight of the sum.
-        swept_scores: for each policy and each level of what the suite sweeps the score of each seed, (seeds,).
         needed: for each learner the tokens that each seed needed to come most of the way to its best, or None.
         seconds: for each learner the time that each seed took.
     """
@@ -141,7 +140,6 @@ class Problem:
     predicted_gold: float | None = None
     front: list[list[float]] = field(default_factory=list)
     reached: dict[str, list[list[float]]] = field(default_factory=dict)
-    swept_scores: dict[str, dict[float | str, FloatArray]] = field(default_factory=dict)
     needed: dict[str, list[float | None]] = field(default_factory=dict)
     seconds: dict[str, list[float]] = field(default_factory=dict)
 
@@ -171,7 +169,6 @@ class Report:
         seeds: for each policy the fewest training seeds that it has on a problem.
         responses: how the environment's annotators, and the noise on the sum, follow what is true.
         foot: settings, versions and fingerprint, as titled groups of names and values.
-        sweep: the `name` of what the suite sweeps, its `scale`, `"linear"` or `"even"`, and so on; may be empty.
         extras: sections that the suite gives as data; see `extra_sections`.
     """
 
@@ -184,7 +181,6 @@ class Report:
     seeds: dict[str, int] = field(default_factory=dict)
     responses: dict[str, Response] = field(default_factory=dict)
     foot: dict[str, dict[str, Any]] = field(default_factory=dict)
-    sweep: dict[str, Any] = field(default_factory=dict)
     extras: list[dict[str, Any]] = field(default_factory=list)
 
     @property

@@ -259,7 +259,8 @@ def pace_section(report: Report) -> Section | None:
             pace: list[Cell] = [None, None]
             if policy in problem.needed:
                 pace = [in_thousands(problem.needed[policy]), _seconds(problem.seconds[policy])]
-            rows.append([problem.name, policy, problem.interval(policy), *pace])
+            score = _estimate(problem.interval(policy), len(problem.scores[policy]))
+            rows.append([problem.name, policy, score, *pace])
     text = (
         "Tokens: until the texts written while learning were worth 90\N{NO-BREAK SPACE}% of the way from where "
         "learning began to the learner's own best, each point the mean of the last tenth of a run. Seconds: of "

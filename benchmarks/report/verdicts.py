@@ -20,7 +20,10 @@ def verdicts(report: Report) -> list[str]:
         return []
     if report.baseline:
         return list(_gains(report))
-    return list(_unmastered(report)) or [f"Every learner masters every problem: at least {MASTERED} of the way."]
+    unmastered = list(_unmastered(report))
+    if unmastered or not report.learners or not set(report.learners) <= set(report.covering()):
+        return unmastered
+    return [f"Every learner masters every problem: at least {MASTERED} of the way."]
 
 
 def _compared(report: Report) -> list[str]:

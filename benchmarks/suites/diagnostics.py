@@ -1,8 +1,8 @@
 """Diagnostics: thirteen small problems whose optimum is known, each asking one question of an algorithm.
 
-Fresh transformers learn each with every learner and several seeds, paid with gold, and write texts for test prompts.
-The score is (R - R_random) / (R_optimal - R_random) of gold. Three problems are about feedback that misleads or
-conflicts, so there the learner is paid the feedback, and what theory predicts of gold stands beside what happened.
+Fresh transformers learn each with every learner and several seeds, and write texts for test prompts. The score is
+(R - R_random) / (R_optimal - R_random) of gold, which is what they are paid. Only `Noise` and the three problems about
+feedback that misleads or conflicts pay their feedback; of the three stands what theory predicts beside what happened.
 """
 
 from __future__ import annotations

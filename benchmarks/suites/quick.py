@@ -1,4 +1,4 @@
-"""Quick: in five minutes, what is an algorithm good at? Five small problems that tell algorithms apart.
+"""Quick: what is an algorithm good at, in short? Five small problems that tell algorithms apart.
 
 Fresh transformers of one layer learn each problem, paid with its feedback, and write texts for test prompts:
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from benchmarks.cli import app
+from benchmarks.evaluation import evaluate
+from benchmarks.learners import saved_policy
+from benchmarks.policies import takes_masks
 from benchmarks.results import RunFolder
 from benchmarks.suite import outlines
 
@@ -160,6 +164,19 @@ def test_train_then_evaluate_then_report(tmp_path: Path, algorithm: str) -> None
     reported = textgym("report", out)
     assert reported.exit_code == 0, reported.output
     assert (tmp_path / "run" / "report.html").exists()
+
+
+def test_a_policy_that_learnt_under_a_mask_is_evaluated_under_it(tmp_path: Path) -> None:
+    out, env_id = tmp_path / "run", "textgym/Vocabulary-v0"
+    call = ["train", env_id, "--algorithm", "maskable_ppo", "--tokens", "64", "--rows", "8", "--out", str(out)]
+    assert textgym(*call).exit_code == 0
+    shutil.copytree(out / "model", out / "elsewhere")  # where nothing tells that it needs a mask
+    golds = []
+    for model in ("model", "elsewhere"):
+        policy = saved_policy(env_id, out / model)
+        assert takes_masks(policy) == (model == "model")
+        golds.append(evaluate(policy, env_id, episodes=64).returns["gold_return"].mean())
+    assert golds[0] > 3 * golds[1]  # most tokens earn nothing, and are forbidden
 
 
 def test_what_learners_are_compared_with() -> None:

@@ -74,6 +74,18 @@ def test_what_is_planted_is_found() -> None:
     assert gap.interval.low > 0.3
 
 
+def test_odds_are_equal_where_only_the_base_rates_differ() -> None:
+    """Two groups of 100, of whose texts .05 and .8 are right; each right one is accepted at .7, whoever's it is."""
+    suspected, groups = 0, ["a"] * 100 + ["b"] * 100
+    for seed in range(300):
+        chance = generator(seed)
+        truths = chance.random(200) < np.repeat([0.05, 0.8], 100)
+        decisions = chance.random(200) < np.where(truths, 0.7, 0.2)
+        gaps = equalised_odds(decisions, truths, groups, generator=chance)
+        suspected += 1 in gaps and gaps[1].p_value < 0.05
+    assert suspected <= 300 * 0.05 + 3 * np.sqrt(300 * 0.05 * 0.95)
+
+
 def test_where_there_is_none_none_is_found() -> None:
     """Of 200 fair policies about 5 % are suspected at 5 %, although there are 15 pairs of groups."""
     suspected = 0

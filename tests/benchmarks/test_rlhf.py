@@ -36,6 +36,10 @@ def test_best_of_n_is_the_mean_over_all_draws() -> None:
 def test_texts_that_the_proxy_can_not_tell_apart_share_their_places() -> None:
     proxy, gold = np.zeros((1, 4)), np.array([[0.0, 1.0, 0.0, 1.0]])
     assert expected_best(proxy, gold, 4) == pytest.approx((0.0, 0.5))
+    assert expected_best(proxy, np.array([[0.0, 0.0, 0.0, 1.0]]), 3) == pytest.approx((0.0, 0.25))
+    liked, worth = np.array([[1.0, 0.0, 1.0, 0.0, 1.0]]), np.array([[3.0, 9.0, 0.0, 9.0, 0.0]])
+    chance = 1 - 1 / 10  # that of two texts one is liked, which then is any of the three
+    assert expected_best(liked, worth, 2) == pytest.approx((chance, chance * 1.0 + 0.1 * 9.0))
     with pytest.raises(ValueError, match="n must be 1 to 4"):
         expected_best(proxy, gold, 5)
 
@@ -95,6 +99,8 @@ def test_the_table_and_the_verdict_name_the_turn(courses: list[Course]) -> None:
     assert second[4] == "0.400"
     turned, straight = verdicts(courses)
     assert "rises from 0.200 to 0.600 at 1.00 nats, then falls to 0.200" in turned
+    (fallen,) = verdicts([course_of("PPO", [points([0.7, 0.5, 0.2])])])
+    assert fallen == "PPO: gold falls from 0.700 to 0.200, while the proxy rises on from 0.000 to 0.200."
     assert straight == "Best of n: gold goes from 0.200 to 0.400, the proxy from 0.000 to 0.200."
 
 

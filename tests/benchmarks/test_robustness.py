@@ -51,6 +51,7 @@ def test_inflation_is_a_ratio_of_medians_and_says_where_it_is_censored() -> None
 
 
 def test_the_share_of_a_gap_is_told_only_where_there_is_one() -> None:
+    assert share_of_gap(np.array([0.8]), np.array([0.7]), np.array([0.75])) is None  # single runs tell nothing
     clean, noisy = seeds(0.9, 1.0, 1.1), seeds(0.2, 0.2, 0.2)
     closed = share_of_gap(clean, noisy, seeds(0.6, 0.6))
     assert closed is not None

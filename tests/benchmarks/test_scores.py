@@ -162,7 +162,12 @@ def test_a_page_without_failures_or_without_anything_to_learn(suite: Path) -> No
     assert "Where the feedback misleads" not in page_of(replace(report, problems=report.problems[:1]))
     assert "While learning" not in page_of(replace(report, problems=report.problems[1:]))
     good = replace(report.problems[0], scores={"PPO": np.ones(3)})
-    assert "Every learner masters every problem" in page_of(replace(report, problems=[good]))
+    told = "Every learner masters every problem"
+    one = replace(report, policies=["PPO"], problems=[good])
+    assert told in page_of(one)
+    assert told not in page_of(replace(one, policies=["PPO", "REINFORCE"]))  # which has not tried it
+    untried = replace(good, scores={"Random": np.ones(1)})
+    assert told not in page_of(replace(one, policies=["Random"], problems=[untried]))
 
 
 def test_with_a_baseline_learners_are_compared_with_it(suite: Path) -> None:

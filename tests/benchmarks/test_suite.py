@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -201,6 +202,18 @@ def test_a_report_is_made_anew_as_the_suite_was_asked(tmp_path: Path, tiny: Tiny
     )
     report_suite(tmp_path, Console(file=StringIO()))
     assert tiny.reports == [["run-3", "run-4"]] * 2
+
+
+def test_what_was_asked_in_two_calls_is_reported_together(tmp_path: Path, tiny: Tiny) -> None:
+    for seeds in ([3], [], [3, 4]):
+        asked = Request("tiny", seeds=seeds)
+        console = Console(file=StringIO())
+        run_suite("tiny", tmp_path, settings=asked.settings(), workers=Here(), console=console, asked=asked)
+    assert tiny.reports == [["run-3"], ["run-0", "run-1", "run-3"], ["run-0", "run-1", "run-3", "run-4"]]
+    assert json.loads((tmp_path / "plan.json").read_text())["asked"]["seeds"] == [3, 0, 1, 4]
+    tiny.version = 2  # of what was run with other settings nothing is told
+    run_suite("tiny", tmp_path, settings=Settings(), workers=Here(), console=console, asked=Request("tiny"))
+    assert tiny.reports[-1] == ["run-0", "run-1"]
 
 
 def test_defaults_and_sources_are_part_of_what_a_run_is(monkeypatch: pytest.MonkeyPatch) -> None:

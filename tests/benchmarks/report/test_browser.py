@@ -12,7 +12,7 @@ import pytest
 
 from benchmarks.report import PROFILE, write_report
 from benchmarks.results import RunFolder, read_json, write_json
-from tests.benchmarks.report.test_levels_and_extras import EXTRA, swept
+from tests.benchmarks.report.test_extras import EXTRA
 from tests.benchmarks.test_report import MEASURES, PROMPTS, VOICE
 
 pytestmark = pytest.mark.slow
@@ -43,7 +43,7 @@ def page_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
         {
             "title": "Everything that a page can have", "introduction": "A suite with all of it.", "order": POLICIES,
             "baseline": POLICIES[0], "questions": {f"textgym/{task}-v0": "a question" for task in TASKS},
-            "predicted": {"textgym/Hacking-v0": "it falls"}, "sweep": {"name": "level of noise"}, "sections": [EXTRA],
+            "predicted": {"textgym/Hacking-v0": "it falls"}, "sections": [EXTRA],
         },
     )  # fmt: skip
     for number, task in enumerate(TASKS):
@@ -51,8 +51,6 @@ def page_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
             for seed in range(1 if place == 0 else 2):
                 score = 0.2 + 0.05 * place + 0.1 * number + 0.02 * seed
                 _finished(folder, f"textgym/{task}-v0", policy, seed, score)
-    for level in (0.0, 0.5, 1.0):
-        swept(folder, "textgym/Noise-v0", "PPO", level, [0.9 - level / 2, 0.8 - level / 3])
     return write_report(folder)
 
 

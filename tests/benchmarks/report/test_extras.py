@@ -1,81 +1,28 @@
-"""What a suite sweeps, and the sections that it gives as data."""
+"""The sections that a suite gives as data."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from benchmarks.report import PROFILE, gather, write_report
 from benchmarks.report.drawing import Bar
 from benchmarks.report.extra_sections import extra_sections
-from benchmarks.report.level_section import level_chart, level_section
 from benchmarks.report.palette import HUES, dashed, solid
 from benchmarks.report.records import Report
-from benchmarks.report.section import Section
 from benchmarks.results import RunFolder, write_json
 from benchmarks.statistics import Interval
 from tests.benchmarks.test_report import assert_whole
 
 
-def swept(path: Path, problem: str, policy: str, level: float | str, scores: list[float], **more: Any) -> None:
+def finished(path: Path, problem: str, scores: list[float], **more: Any) -> None:
     for seed, score in enumerate(scores):
-        folder = RunFolder(path / f"{problem}-{policy}-{level}-{seed}")
-        config = {"env_id": "textgym/Copy-v0", "problem": problem, "policy": policy, "seed": seed, "level": level}
+        folder = RunFolder(path / f"{problem}-{seed}")
+        config = {"env_id": "textgym/Copy-v0", "problem": problem, "policy": "PPO", "seed": seed}
         folder.start({**config, "fingerprint": "f00d", **more})
         folder.finish({"score": score})
-
-
-def chart_rows(section: Section) -> dict[str, list[Any]]:
-    return {figure.name: [list(row) for row in figure.data.rows] for figure in section.figures}
-
-
-def test_scores_are_drawn_against_the_level(tmp_path: Path) -> None:
-    write_json(tmp_path / PROFILE, {"order": ["PPO", "GRPO"], "sweep": {"name": "sigma"}, "questions": {"b": "B?"}})
-    for problem, shift in (("a", 0.0), ("b", 0.2)):
-        for level in (1.0, 0.0, 0.5):
-            swept(tmp_path, problem, "PPO", level, [0.6 - level / 2 + shift] * 3)
-            swept(tmp_path, problem, "GRPO", level, [0.5 + shift, 0.7 + shift, 0.6 + shift])
-    report = gather(tmp_path)
-    assert [problem.name for problem in report.problems] == ["b", "a"]
-    assert report.covering() == {}  # swept runs are not scored
-    section = level_section(report)
-    assert section is not None
-    assert section.heading == "Score against sigma"
-    rows = chart_rows(section)
-    assert list(rows) == ["level-all", "level-b", "level-a"]
-    by_hand = [[0, 0.6, 0.6, 0.6], [0.5, 0.35, 0.35, 0.35], [1, 0.1, 0.1, 0.1]]
-    np.testing.assert_allclose([row[1:] for row in rows["level-a"][:3]], by_hand)
-    np.testing.assert_allclose([row[2] for row in rows["level-all"][:3]], [0.7, 0.45, 0.2])  # of a and b
-    page = write_report(tmp_path)
-    assert "Only 3 training seeds" in page.read_text()
-    assert_whole(page)
-
-
-def test_levels_that_are_words_stand_side_by_side_in_their_order(tmp_path: Path) -> None:
-    write_json(tmp_path / PROFILE, {"sweep": {"name": "noise", "levels": ["mild", "medium", "severe"]}})
-    for level in ("mild", "medium", "severe"):
-        swept(tmp_path, "a", "PPO", level, [0.5] * 5)
-    section = level_section(gather(tmp_path))
-    assert section is not None
-    (rows,) = chart_rows(section).values()
-    assert [row[1] for row in rows] == ["mild", "medium", "severe"]
-    chart = next(section.figures).drawing.svg()
-    assert 'x="42.0" y="246.0" text-anchor="middle">mild<' in chart
-    assert 'x="162.0" y="246.0" text-anchor="middle">medium<' in chart
-
-
-def test_even_levels_keep_their_numbers() -> None:
-    levels = {float(2**k): Interval(0.5, 0.4, 0.6) for k in range(4)}
-    about = {"name": "n", "title": "t", "caption": "c", "across": "readings"}
-    figure = level_chart({"PPO": levels}, {}, scale="even", **about)
-    assert [row[1] for row in figure.data.rows] == ["1", "2", "4", "8"]
-    with pytest.raises(ValueError, match="must be one of linear, even, got 'log'"):
-        level_chart({"PPO": levels}, {}, scale="log", **about)
-    with pytest.raises(ValueError, match="at least one level"):
-        level_chart({}, {}, **about)
 
 
 EXTRA: dict[str, Any] = {
@@ -98,7 +45,7 @@ EXTRA: dict[str, Any] = {
 
 def test_a_suite_gives_sections_as_data(tmp_path: Path) -> None:
     write_json(tmp_path / PROFILE, {"sections": [EXTRA], "title": "T"})
-    swept(tmp_path, "a", "PPO", 0.0, [0.5], scored=True)
+    finished(tmp_path, "a", [0.5])
     page = write_report(tmp_path)
     assert_whole(page)
     assert "<h2>How much is closed</h2>" in page.read_text()
@@ -124,7 +71,7 @@ def test_a_suite_gives_sections_as_data(tmp_path: Path) -> None:
 def test_a_study_of_few_seeds_warns_of_it_once(tmp_path: Path, seeds: int, warned: int) -> None:
     write_json(tmp_path / PROFILE, {"sections": [EXTRA, {**EXTRA, "title": "More"}]})
     for part in ("near", "far"):
-        swept(tmp_path, part, "PPO", part, [0.5] * seeds, scored=False)
+        finished(tmp_path, part, [0.5] * seeds, scored=False)
     told = "".join(section.html() for section in extra_sections(gather(tmp_path)))
     assert told.count(f"Only {seeds} training seeds: with fewer than 5") == warned
 
