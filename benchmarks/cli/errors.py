@@ -26,13 +26,13 @@ def plain_errors() -> Iterator[None]:
         if not of_memory(error):
             raise
         refuse("out of memory: lower the rows or the batch_size, or take a smaller model")
+    except (ValueError, OSError, FloatingPointError, MemoryError, gymnasium.error.Error) as error:
+        refuse(" ".join(str(error).split()))
     except TypeError as error:
         twice = re.search(r"multiple values for (?:keyword )?argument '(\w+)'", str(error))
         if twice is None:
             raise
         refuse(f"{twice[1]} can't be an --argument here: it is for the command's own options to say")
-    except (ValueError, OSError, FloatingPointError, MemoryError, gymnasium.error.Error) as error:
-        refuse(" ".join(str(error).split()))
 
 
 def refuse(message: str) -> NoReturn:
