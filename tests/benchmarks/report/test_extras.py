@@ -38,7 +38,13 @@ EXTRA: dict[str, Any] = {
                 {"name": "fitted", "policy": "PPO", "dashed": True, "x": [0, 2], "y": [0, 2]},
             ],
         },
-        {"title": "Bars", "head": ["", "PPO", "B"], "rows": [["a", [0.5, 0.4, 0.6], None], ["b", None, [2, 1, 3]]]},
+        {
+            "title": "Bars", "head": ["", "PPO", "B"],
+            "rows": [
+                ["a", [0.5, 0.4, 0.6], None], ["b", None, [2, 1, 3]],
+                *([f"a variant {number}", [0.3, 0.2, 0.4], [0.1, 0.0, 0.2]] for number in range(3)),
+            ],
+        },
     ],
 }  # fmt: skip
 
@@ -60,7 +66,7 @@ def test_a_suite_gives_sections_as_data(tmp_path: Path) -> None:
     assert dashed("plain") == "plain"  # of what learns nothing
     assert 'class="mean s0"' in figure.drawing.svg()
     assert 'class="mean s1"' in figure.drawing.svg()
-    one, other = (mark for mark in columns.drawing.marks if isinstance(mark, Bar))
+    one, other, *_ = (mark for mark in columns.drawing.marks if isinstance(mark, Bar))
     assert (one.colour, other.colour) == ("s0", "s1")  # of its policy, and the next
     assert (one.told, other.told) == ("a, PPO: 0.500 [0.400, 0.600]", "b, B: 2.000 [1.000, 3.000]")
     assert one.width == other.width / 2  # which ends at 1
