@@ -126,7 +126,7 @@ def _merge_words(folder: Path, out: Path, *, inside: Sequence[Path]) -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
             words = read_json(path)
             if target.exists():
-                words = _union(read_json(target), words)
+                words = union(read_json(target), words)
                 if path.name == PLAN and _suite(read_json(target)) != _suite(read_json(path)):
                     words.pop("asked", None)  # no suite can report on the runs of two
             write_json(target, words)
@@ -137,10 +137,10 @@ def _suite(plan: Mapping[str, Any]) -> tuple[Any, Any]:
     return plan.get("suite"), plan.get("asked", {}).get("quick")
 
 
-def _union(one: Any, other: Any) -> Any:
+def union(one: Any, other: Any) -> Any:
     """Returns what either has: of two objects all keys, of two lists all members; else the first."""
     if isinstance(one, dict) and isinstance(other, dict):
-        return {name: _union(one.get(name, value), value) for name, value in {**one, **other}.items()}
+        return {name: union(one.get(name, value), value) for name, value in {**one, **other}.items()}
     if isinstance(one, list) and isinstance(other, list):
         return one + [member for member in other if member not in one]
     return one

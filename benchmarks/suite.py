@@ -223,8 +223,9 @@ def run_suite(
 
 def _with_earlier(asked: Request, folder: Path) -> Request:
     """Returns what is asked for together with what was asked of the same suite in this folder before."""
+    from benchmarks.merge import union
+
     before = read_json(folder / PLAN).get("asked") if (folder / PLAN).exists() else None
     if before is None or (before["suite"], before["quick"]) != (asked.suite, asked.quick):
         return asked
-    algorithms, seeds = ([*dict.fromkeys([*before[p], *getattr(asked, p)])] for p in ("algorithms", "seeds"))
-    return replace(asked, algorithms=algorithms, seeds=seeds)
+    return Request(**union(before, asdict(asked)))

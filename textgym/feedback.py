@@ -295,8 +295,7 @@ class Feedback:
         Raises:
             ValueError: if the state is of other components.
         """
-        own = {path for path, component in self.components.items() if component.get_state()}
-        if other := sorted(own ^ set(state)):
+        if other := sorted(self.get_state().keys() ^ state.keys()):
             raise ValueError(f"the state is of other feedback than this environment's: they differ in {other[0]!r}")
         for path, part in state.items():
             self.components[path].set_state(part)

@@ -96,7 +96,6 @@ def train(
         env_kwargs, own = pairs(argument), pairs(setting)
         fingerprint = make_env(known(env_id), num_rows=1, **env_kwargs).simulator.task.fingerprint
         settings = {"tokens": tokens, "rows": rows, "model": str(model) if model else "fresh", **own}
-        training.check_settings(algorithm, own)
         title = TITLES[algorithm]
         config = {"env_id": env_id, "env_kwargs": env_kwargs, "fingerprint": fingerprint, "policy": title, "seed": seed}
         config["settings"] = settings
