@@ -77,10 +77,16 @@ class Texts:
         """
         lengths = self.positions.max(axis=1) + 1
         chosen = np.arange(len(lengths)) if chosen is None else chosen
-        order = chosen[np.argsort(lengths[chosen], kind="stable")]
-        texts_per_batch = max(1, batch_size // int(lengths[chosen].max()))
-        for start in range(0, len(order), texts_per_batch):
-            yield order[start : start + texts_per_batch]
+        for rows in batches_of_similar_length(lengths[chosen], batch_size):
+            yield chosen[rows]
+
+
+def batches_of_similar_length(lengths: IntArray, batch_size: int) -> Iterator[IntArray]:
+    """Yields the numbers of all texts of some lengths, (n,), in batches of about `batch_size` places, (b,) each."""
+    order = np.argsort(lengths, kind="stable")
+    texts_per_batch = max(1, batch_size // int(lengths.max()))
+    for start in range(0, len(order), texts_per_batch):
+        yield order[start : start + texts_per_batch]
 
 
 class TextBuffer(RolloutBuffer):

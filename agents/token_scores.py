@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -13,6 +12,7 @@ from stable_baselines3.common.policies import BasePolicy
 from agents.exploration import MASKED_LOGIT
 from agents.ngram_policy import NgramPolicy
 from agents.policy import TransformerCore
+from agents.text_buffer import batches_of_similar_length
 from textgym.types import BoolArray, FloatArray, IntArray
 
 ByteArray = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
@@ -74,7 +74,7 @@ def token_scores(policy: BasePolicy, texts: PlayedTexts, batch_size: int = 8192)
     if not isinstance(policy, TransformerCore | NgramPolicy):
         raise ValueError(f"the policy must be a transformer's or an NgramPolicy, got {type(policy).__name__}")
     device, found = policy.device, np.zeros((3, *texts.mask.shape))
-    for rows in _batches(texts, batch_size):
+    for rows in batches_of_similar_length(texts.positions.max(axis=1) + 1, batch_size):
         mask = torch.from_numpy(texts.mask[rows]).to(device)
         places, actions = (torch.from_numpy(part[rows]).to(device)[mask] for part in (texts.positions, texts.actions))
         ids = torch.from_numpy(texts.input_ids[rows]).to(device)[:, : int(places.max()) + 1]
@@ -115,12 +115,3 @@ def _head(
     logits = backbone.logits(hidden)
     slope = torch.ones_like(logits) if backbone.soft_cap is None else 1 - (logits / backbone.soft_cap).square()
     return hidden.float(), logits, backbone.values(hidden), slope
-
-
-def _batches(texts: PlayedTexts, batch_size: int) -> Iterator[IntArray]:
-    """Yields every text once, in batches (b,) of similar length and of about `batch_size` places."""
-    lengths = texts.positions.max(axis=1) + 1
-    order = np.argsort(lengths, kind="stable")
-    size = max(1, batch_size // int(lengths.max()))
-    for start in range(0, len(order), size):
-        yield order[start : start + size]

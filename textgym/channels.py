@@ -12,7 +12,6 @@ from textgym.component import Component
 from textgym.correction.base import Correction
 from textgym.noise.base import Noise
 from textgym.noise.composition import least_privacy_loss
-from textgym.noise.parts.discrete import DiscreteNoise
 from textgym.noise.presets import expand
 from textgym.random import Address
 from textgym.registration import as_list, build
@@ -56,8 +55,8 @@ class Channels:
                     f"most sensitivity={channel.sensitivity:g}, and these lie from {ends.min():g} to {ends.max():g}",
                     stacklevel=2,
                 )
-            if isinstance(channel, DiscreteNoise) and (made := channel.outcomes(ends)[0]).shape[-1] == 1:
-                ends = made[..., 0]
+            if not channel.variance(ends).any():
+                ends = channel.mean(ends)
         correctors: list[Correction] = [build("correction", spec) for spec in as_list("correction", correction)]
         for corrector in correctors:
             corrector.expect(low, high, outcomes)

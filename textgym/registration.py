@@ -12,6 +12,7 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from importlib.metadata import entry_points
+from numbers import Integral, Real
 from typing import Any, TypeVar
 
 import gymnasium
@@ -291,19 +292,22 @@ def check_arguments(
         if name not in known:
             listed = ", ".join(known) or "none"
             raise ValueError(f"unknown argument {name!r} for {what}{suggestion(name, known)}; known: {listed}")
-        _check_number(what, known[name], arguments[name])
+        check_number(known[name], arguments[name], f"{what}: ")
     missing = [name for name, p in known.items() if p.default is p.empty and name not in arguments]
     if missing:
         raise ValueError(f"{what} needs the argument {missing[0]!r}")
 
 
-def _check_number(what: str, parameter: inspect.Parameter, value: Any) -> None:
+def check_number(parameter: inspect.Parameter, value: Any, what: str = "") -> None:
     """Raises a ValueError if a parameter is a number by its annotation and the value is none, as 2.5 for an int."""
-    kinds = str(getattr(parameter.annotation, "__name__", parameter.annotation)).split(" | ")
-    if isinstance(value, bool) and {"int", "float"} & {*kinds} and "bool" not in kinds:
-        raise ValueError(f"{what}: {parameter.name} must be a number, got {value!r}")
-    if isinstance(value, float) and "int" in kinds and "float" not in kinds:
-        raise ValueError(f"{what}: {parameter.name} must be a whole number, got {value!r}")
+    kinds = {*str(getattr(parameter.annotation, "__name__", parameter.annotation)).split(" | ")}
+    others = kinds - {"int", "float"}
+    if others == kinds or (value is None and (parameter.default is None or "None" in kinds)):
+        return
+    whole = "float" not in kinds
+    fits = isinstance(value, Integral if whole else Real) and (not isinstance(value, bool) or "bool" in kinds)
+    if not fits and (isinstance(value, Real) or others <= {"None"}):
+        raise ValueError(f"{what}{parameter.name} must be a {'whole ' * whole}number, got {value!r}")
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 from textgym.feedback import Feedback, spread
 from textgym.guard import Guard
 from textgym.random import Address, component_key, row_keys, uniform
+from textgym.registration import check_number
 from textgym.tasks.making import check_names, make_task
 from textgym.transition import Rows, Transition
 from textgym.types import BoolArray, FloatArray, IntArray, Spec
@@ -75,15 +76,13 @@ class Simulator:
     ) -> None:
         if reward not in get_args(RewardKind):
             raise ValueError(f"reward must be one of {', '.join(get_args(RewardKind))}, got {reward!r}")
-        for name, number in (
-            ("max_new_tokens", max_new_tokens), ("context_length", context_length), ("group_size", group_size)
-        ):  # fmt: skip
-            if number is not None and (isinstance(number, bool) or not isinstance(number, int | np.integer)):
-                raise ValueError(f"{name} must be a whole number, got {number!r}")
+        parameters = inspect.signature(Simulator).parameters
+        sizes = {"max_new_tokens": max_new_tokens, "context_length": context_length, "group_size": group_size}
+        for name, number in sizes.items():
+            check_number(parameters[name], number)
         if group_size < 1:
             raise ValueError(f"group_size must be at least 1, got {group_size}")
-        environment = [p for p in inspect.signature(Simulator).parameters if p not in ("num_rows", "task_arguments")]
-        check_names(task, task_arguments, environment)
+        check_names(task, task_arguments, [p for p in parameters if p not in ("num_rows", "task_arguments")])
         self.task = make_task(task, difficulty, **task_arguments)
         self.max_new_tokens = self.task.max_new_tokens if max_new_tokens is None else max_new_tokens
         if self.max_new_tokens < 1:

@@ -6,11 +6,12 @@ import math
 from collections.abc import Mapping, Sequence
 
 from benchmarks.report.drawing import Bar, Dot, Drawing, Mark, Point, Stroke, Words
-from benchmarks.report.palette import WIDE
+from benchmarks.report.palette import WIDE, solid
 from benchmarks.statistics import Interval
 
 RADAR_WIDTH, RADAR_HEIGHT, RADIUS = 460, 360, 130
 BAR_WIDTH, NAME_WIDTH, BAR_HEIGHT, BAR_SPACE = 460, 104, 9, 10
+NAMED_BAR_HEIGHT, HEADING_HEIGHT = 14, 20
 FRONT_SIZE, FRONT_MARGIN = 300, 40
 LEGEND_LINE, LETTER = 16, 6.8
 """The height of a line of the legend, and about the width of a letter of a name, in SVG units."""
@@ -71,12 +72,17 @@ def radar(
 def bars(rows: Mapping[str, Mapping[str, Interval]], colours: Mapping[str, str], *, title: str) -> Drawing:
     """Returns horizontal bars from 0 to 1, one for each policy of each row, with whiskers over their intervals.
 
+    Policies whose colours tell them apart have a legend; else each bar has its policy's name.
+
     Args:
         rows: for each problem the score of each policy that tried it.
         colours: each policy's colour.
         title: what the chart shows, for screen readers.
     """
-    left, right = max(NAME_WIDTH, 12 + LETTER * max(map(len, rows))), 16
+    tried = [policy for policy in colours if any(policy in own for own in rows.values())]
+    named = len({solid(colours[policy])[0] for policy in tried}) < len(tried)
+    left, right = max(NAME_WIDTH, 12 + LETTER * max(map(len, tried if named else rows))), 16
+    height = NAMED_BAR_HEIGHT if named else BAR_HEIGHT
 
     def x(score: float) -> float:
         return left + (BAR_WIDTH - left - right) * min(1.0, max(0.0, score))
@@ -84,22 +90,26 @@ def bars(rows: Mapping[str, Mapping[str, Interval]], colours: Mapping[str, str],
     marks: list[Mark] = []
     y = 6.0
     for name, own in rows.items():
-        marks.append(Words(left - 8, y + len(own) * BAR_HEIGHT / 2 + 4, name, anchor="end"))
+        if named:
+            marks.append(Words(6, y + 12, name, "heading"))
+            y += HEADING_HEIGHT
+        else:
+            marks.append(Words(left - 8, y + len(own) * height / 2 + 4, name, anchor="end"))
         for policy, interval in own.items():
-            centre = y + BAR_HEIGHT / 2
+            centre = y + height / 2
+            if named:
+                marks.append(Words(left - 8, centre + 4, policy, anchor="end"))
             told = f"{name}, {policy}: {interval}"
-            length = x(interval.estimate) - left
-            marks.append(Bar(left, y, length, BAR_HEIGHT - 1, colours[policy], told))
+            marks.append(Bar(left, y, x(interval.estimate) - left, height - 1, colours[policy], told))
             marks.append(Stroke([(x(interval.low), centre), (x(interval.high), centre)], "whisker"))
-            y += BAR_HEIGHT
+            y += height
         y += BAR_SPACE
     grid: list[Mark] = []
     for tick in QUARTERS:
         grid.append(Stroke([(x(tick), 0), (x(tick), y)], "grid"))
         grid.append(Words(x(tick), y + 14, f"{tick:g}", anchor="middle"))
-    tried = [policy for policy in colours if any(policy in own for own in rows.values())]
-    keys, height = legend(tried, colours, BAR_WIDTH, y + 20)
-    return Drawing(BAR_WIDTH, height, title, grid + marks + keys)
+    keys, bottom = ([], y + 22) if named else legend(tried, colours, BAR_WIDTH, y + 20)
+    return Drawing(BAR_WIDTH, bottom, title, grid + marks + keys)
 
 
 def front_chart(

@@ -17,6 +17,7 @@ from benchmarks.aggregates import (
 )
 from benchmarks.efficiency import in_thousands, over_seeds
 from benchmarks.report.lines import Line, line_figure
+from benchmarks.report.palette import HUES
 from benchmarks.report.records import Report
 from benchmarks.report.scores_charts import bars, radar
 from benchmarks.report.section import Figure, Panels, Section, note
@@ -153,44 +154,46 @@ def _efficiency_line(report: Report, policy: str) -> Line | None:
 
 
 def profile_section(report: Report) -> Section | None:
-    """Returns the scores of all problems as a radar and as bars, where there is more than one problem."""
+    """Returns the scores of all problems as bars, and as a radar too where that can be read."""
     names = [problem.name for problem in report.problems if problem.scores]
     if len(names) < 2:
         return None
     rows = _intervals(report)
     policies = [policy for policy in report.policies if any(policy in own for own in rows.values())]
     colours = {policy: report.colours[policy] for policy in policies}
-    around = {
-        policy: [rows[name][policy].estimate if policy in rows[name] else None for name in names]
-        for policy in policies
-        if policy not in report.untrained
-    }
-    points = [[name, *(drawn[number] for drawn in around.values())] for number, name in enumerate(names)]
     intervals = [[name, *(rows[name].get(policy) for policy in policies)] for name in names]
-    head = ["problem", *policies]
     figures = [
         Figure(
-            "profile-radar",
-            "Scores",
-            "from random (centre) to optimal (rim)",
-            radar(
-                names, around, colours, title="scores of all problems, from the centre (random) to the rim (optimal)"
-            ),
-            Table(["problem", *around], points),
-        ),
-        Figure(
             "profile-bars",
-            "With intervals",
+            "Scores, with intervals",
             "95\N{NO-BREAK SPACE}%, over seeds",
             bars(rows, colours, title="scores of all problems, with 95 % intervals"),
-            Table(head, intervals),
-        ),
+            Table(["problem", *policies], intervals),
+        )
     ]
+    around = [policy for policy in policies if policy not in report.untrained]
+    if len(names) > 2 and len(around) <= len(HUES):
+        figures.insert(0, _radar(rows, around, colours))
     text = (
         "The share of the way from random tokens (0) to the optimum (1), in gold, on test prompts. Whiskers: "
         "95\N{NO-BREAK SPACE}% bootstrap intervals over seeds."
     )
     return Section("Profile", [Panels(figures, "wide", name="profile"), note(text)])
+
+
+def _radar(rows: Mapping[str, Mapping[str, Interval]], policies: Sequence[str], colours: Mapping[str, str]) -> Figure:
+    around = {policy: [own[policy].estimate if policy in own else None for own in rows.values()] for policy in policies}
+    points: list[list[Cell]] = [
+        [name, *(drawn[number] for drawn in around.values())] for number, name in enumerate(rows)
+    ]
+    title = "scores of all problems, from the centre (random) to the rim (optimal)"
+    return Figure(
+        "profile-radar",
+        "Scores",
+        "from random (centre) to optimal (rim)",
+        radar(list(rows), around, colours, title=title),
+        Table(["problem", *around], points),
+    )
 
 
 def _intervals(report: Report) -> dict[str, dict[str, Interval]]:

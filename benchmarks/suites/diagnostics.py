@@ -22,7 +22,7 @@ from benchmarks.runner import Run, Tell
 from textgym.tasks.base import Task
 
 TAGS = ("algorithms", "fresh")
-MINUTES = 60
+MINUTES = 46
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,13 @@ from typer.testing import CliRunner
 
 from benchmarks.cli import app
 from benchmarks.report import PROFILE, gather, verdicts, write_report
+from benchmarks.report.drawing import Words
 from benchmarks.report.page import render, sections_of
+from benchmarks.report.palette import HUES
 from benchmarks.report.records import Report
 from benchmarks.report.scores_charts import RADAR_HEIGHT, RADAR_WIDTH, RADIUS, bars, front_chart, radar
-from benchmarks.report.scores_sections import aggregate_table, improvement_table, scores_table
+from benchmarks.report.scores_sections import aggregate_table, improvement_table, profile_section, scores_table
+from benchmarks.report.section import Panels
 from benchmarks.results import RunFolder, write_json
 from benchmarks.statistics import Interval
 from benchmarks.suites.diagnostics import DIAGNOSTICS, Settings, plan, predictions, quick
@@ -194,6 +197,40 @@ def test_bars_and_fronts_put_values_where_the_axes_say() -> None:
     drawn = front_chart([[0, 1], [1, 0]], {"B": [[0.0, 1.0]]}, {"B": "s1"}).svg()
     corner = re.findall(r'class="corner" cx="([\d.]+)" cy="([\d.]+)"', drawn)[0]
     assert re.findall(r'class="dot s1" cx="([\d.]+)" cy="([\d.]+)"', drawn)[0] == corner
+
+
+def test_bars_bear_their_names_where_colours_do_not_tell_them_apart() -> None:
+    one = Interval(0.5, 0.4, 0.6)
+    rows = {"a": {"Random": one, "B": one}, "b": {"Random": one, "Best of 4": one, "B": one}}
+
+    def words(colours: dict[str, str]) -> list[str]:
+        drawing = bars(rows, colours, title="bars")
+        assert all(0 <= mark.y <= drawing.height for mark in drawing.marks if isinstance(mark, Words))
+        return [mark.text for mark in drawing.marks if isinstance(mark, Words)][5:]  # after the axis
+
+    colours = {"Random": "plain", "Best of 4": "s0", "B": "s1"}
+    assert words(colours) == ["a", "b", "Random", "Best of 4", "B"]  # a legend
+    for alike in ({"Best of 4": "plain"}, {"Best of 4": "s9"}):
+        assert words({**colours, **alike}) == ["a", "Random", "B", "b", "Random", "Best of 4", "B"]
+
+
+def test_a_radar_is_drawn_of_no_more_learners_than_there_are_hues(suite: Path) -> None:
+    report = gather(suite)
+    (first, *_) = report.problems
+
+    def figures(learners: int, problems: int) -> list[str]:
+        names = [f"learner {number}" for number in range(learners)]
+        several = [
+            replace(first, name=f"Copy {number}", scores={name: np.array([0.5, 0.6]) for name in names})
+            for number in range(problems)
+        ]
+        section = profile_section(replace(report, policies=names, problems=several))
+        assert section is not None
+        (panels,) = [part for part in section.parts if isinstance(part, Panels)]
+        return [figure.name for figure in panels.figures]
+
+    assert figures(len(HUES), 3) == ["profile-radar", "profile-bars"]
+    assert figures(len(HUES) + 1, 3) == figures(len(HUES), 2) == ["profile-bars"]
 
 
 def test_the_baseline_and_random_tokens_are_grey_and_learners_have_hues_everywhere(suite: Path) -> None:

@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import re
 
 import gymnasium
 import numpy as np
@@ -131,14 +132,14 @@ def test_specs_are_plain_data_and_documented(kind, name):
 
 @pytest.mark.parametrize(("kind", "name"), [*EVERY, *(("tasks", name) for name in textgym.components("tasks"))])
 def test_numbers_that_are_none_are_refused_by_name(kind, name):
-    """Half a sentence, and yes for a number; whatever else is missing or wrong."""
+    """Half a sentence, yes for a number, and a number in quotes; whatever else is missing or wrong."""
     parameters = inspect.signature(load_component(kind, name)).parameters.values()
-    for number in [p.name for p in parameters if p.annotation in ("int", "float", "int | None")]:
-        with pytest.raises(ValueError, match=f"{number} must be a number, got True"):
-            build(kind, {"name": name, number: True})
-    for count in [p.name for p in parameters if p.annotation in ("int", "int | None")]:
-        with pytest.raises(ValueError, match=f"{count} must be a whole number, got 2.5"):
-            build(kind, {"name": name, count: 2.5})
+    for number in [p for p in parameters if p.annotation in ("int", "float", "int | None", "float | None")]:
+        whole = number.annotation in ("int", "int | None")
+        for wrong in (True, "2", *([2.5] if whole else [])):
+            expected = f"{number.name} must be a {'whole ' * whole}number, got {wrong!r}"
+            with pytest.raises(ValueError, match=re.escape(expected)):
+                build(kind, {"name": name, number.name: wrong})
 
 
 @pytest.mark.parametrize("name", textgym.components("annotators"))
