@@ -46,9 +46,9 @@ def verdict(row: Row, baseline: str, measure: str) -> str:
 
 def _gains(report: Report) -> Iterator[str]:
     """Says of each learner on how many problems it ended above the baseline, and where it did not."""
-    for policy in report.policies:
+    for policy in report.learners:
         both = [problem for problem in report.problems if {policy, report.baseline} <= problem.scores.keys()]
-        if policy == report.baseline or not both:
+        if not both:
             continue
         signs = {problem.name: _sign(problem, policy, report.baseline) for problem in both}
         told = [

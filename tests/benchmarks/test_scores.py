@@ -176,6 +176,7 @@ def test_a_page_without_failures_or_without_anything_to_learn(suite: Path) -> No
 def test_with_a_baseline_learners_are_compared_with_it(suite: Path) -> None:
     report = replace(gather(suite), baseline="PPO")
     assert verdicts(report) == ["REINFORCE ends above the ppo on 1 of 1."]
+    assert verdicts(replace(report, untrained=["REINFORCE"])) == []
     (worse,) = verdicts(replace(report, baseline="REINFORCE"))
     assert worse == "PPO ends above the reinforce on 0 of 1, ends below it on Copy."
 
