@@ -36,7 +36,9 @@ td b + .quiet { display: block; line-height: 1.2; }
 .dense th, .dense td { padding-right: .8rem; } .dense thead th { white-space: normal; }
 .strip { display: flex; align-items: center; gap: 1rem; }
 .strip svg { flex: none; width: 130px; }
-.key { float: left; width: .6em; height: .6em; border-radius: 50%; margin: .5em .6em 0 0; background: var(--c); }
+.key { display: inline-block; width: .6em; height: .6em; border-radius: 50%; margin: 0 .6em 0 -1.2em;
+  vertical-align: .05em; background: var(--c); }
+th:has(> .key) { padding-left: 1.2em; }
 
 .panels { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(300px, 100%), 1fr)); gap: 28px 32px; }
 figure { margin: 0; min-width: 0; }
@@ -91,7 +93,7 @@ footer dd { overflow-wrap: anywhere; }
   h1 { font-size: 1.75rem; }
   .strip svg { display: none; }
   th, td { padding-right: 1rem; }
-  tbody th { max-width: 10rem; overflow-wrap: anywhere; }
+  tbody th { max-width: 10rem; overflow-wrap: break-word; }
   article dl { grid-template-columns: minmax(0, 1fr); gap: .1rem; }
   article dt { padding-top: .6rem; }
 }
