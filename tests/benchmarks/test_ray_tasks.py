@@ -229,6 +229,7 @@ def in_background(function: Callable[[], None]) -> threading.Thread:
 def test_ctrl_c_ends_what_runs_on_the_cluster_and_brings_home_how_far_it_came(
     tmp_path: Path, jobs: ModuleType, cluster: Cluster
 ) -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell takes from what it runs in the background
     notes = tmp_path / "notes"
 
     def interrupt() -> None:

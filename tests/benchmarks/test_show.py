@@ -194,7 +194,7 @@ def test_the_command_draws(tmp_path: Path) -> None:
         (["noise", "human/medium", "--argument", "sigma=1"], "the preset 'human/medium' takes no arguments, got sigma"),
         (["noise", "gaussian", "--argument", "sigma"], "an argument must be KEY=VALUE, such as sigma=0.3, got 'sigma'"),
         (["noise", "gaussian", "--argument", "sigma=-1"], "sigma must be finite and non-negative, got -1"),
-        (["noise", "gaussian", "--argument", "sigma=few"], "a value of the wrong kind among sigma='few'"),
+        (["noise", "gaussian", "--argument", "sigma=few"], "sigma must be a number, got 'few'"),
         (["noise", "gaussian", "--argument", "gamma=1"], "unknown argument 'gamma'"),
         (["annotator", "reader"], "unknown annotator 'reader'"),
         (["annotator", "rating", "--env", "textgym/Nope-v0"], "unknown environment"),

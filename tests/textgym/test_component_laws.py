@@ -10,7 +10,7 @@ import pytest
 
 import textgym
 from tests.laws import assert_same, random_actions, row_of
-from textgym.registration import COMPONENTS, build, load_component
+from textgym.registration import COMPONENTS, build, construct, load_component
 
 IDS = textgym.env_ids()
 DOCSTRING = "textgym/Docstring-v0"
@@ -140,6 +140,12 @@ def test_numbers_that_are_none_are_refused_by_name(kind, name):
             expected = f"{number.name} must be a {'whole ' * whole}number, got {wrong!r}"
             with pytest.raises(ValueError, match=re.escape(expected)):
                 build(kind, {"name": name, number.name: wrong})
+
+
+def test_a_type_error_of_a_constructor_names_its_arguments():
+    expected = "noise 'own': object of type 'int' has no len(); a value of the wrong kind among levels=3"
+    with pytest.raises(ValueError, match=re.escape(expected)):
+        construct("noise 'own'", lambda levels: len(levels), {"levels": 3})
 
 
 @pytest.mark.parametrize("name", textgym.components("annotators"))
