@@ -113,7 +113,7 @@ class RayTasks(Workers):
         for result in self.pending:
             self.ray.cancel(result)
         if self.pending:
-            ended, _ = self.ray.wait(list(self.pending), num_returns=len(self.pending), timeout=10)
+            ended, _ = self.ray.wait(list(self.pending), num_returns=len(self.pending), timeout=HOME)
             for result in ended:
                 self._ended(result, *self.pending[result])
         self.pending.clear()
@@ -121,6 +121,8 @@ class RayTasks(Workers):
 
 
 CANCELLED = "cancelled"
+HOME = 30.0
+"""For how many seconds what interrupted tasks have done so far is waited for."""
 
 
 class _Board:
