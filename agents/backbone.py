@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import difflib
 import inspect
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
@@ -199,6 +200,7 @@ def _fitting_config(
     if isinstance(source, PretrainedConfig):
         config = copy.deepcopy(source)
     elif isinstance(source, Mapping) and "model_type" in source:
+        _check_keys(source)
         config = AutoConfig.for_model(**source)
     else:
         raise ValueError(
@@ -210,6 +212,15 @@ def _fitting_config(
     for name in ("bos_token_id", "eos_token_id", "pad_token_id"):
         setattr(config, name, None)
     return config
+
+
+def _check_keys(source: Mapping[str, Any]) -> None:
+    """Raises a ValueError for a key that is all but one of a config's: transformers takes any key, and ignores it."""
+    config = AutoConfig.for_model(source["model_type"])
+    known = {*config.to_dict(), *config.attribute_map}
+    for key in source:
+        if not hasattr(config, key) and (close := difflib.get_close_matches(key, known, n=1, cutoff=0.8)):
+            raise ValueError(f"a {source['model_type']} has no {key!r} (did you mean {close[0]!r}?)")
 
 
 @torch.no_grad()

@@ -43,7 +43,8 @@ class ReturnsCallback(BaseCallback):
             info = self.locals["infos"][row]
             if "clean_return" not in info:
                 raise ValueError(
-                    "an info of a finished text has no clean_return: ReturnsCallback needs a text environment"
+                    "an info of a finished text has no clean_return: the environment is no text environment, or a "
+                    "wrapper such as TimeLimit cut the text off (leave it out; max_new_tokens bounds texts)"
                 )
             self._texts.append((*(float(info[name]) for name in RETURNS), float(self._steps[row])))
             self._steps[row] = 0

@@ -23,6 +23,9 @@ from agents.state.training import HasTrainingState, made_with, numbered, restore
 KNOWN = (PPO, A2C, MaskablePPO, TRPO)
 """The algorithms of others that hold nothing but what `agents.state.training` gathers."""
 
+SHARE = 0.05
+"""Which share of a run lies between two checkpoints, if nothing else is said."""
+
 _NAME = re.compile(r"step-\d{12,}")
 
 
@@ -128,8 +131,8 @@ class Checkpoints(BaseCallback):
 
     Args:
         folder: where they go, one folder each; a run needs a folder of its own.
-        every: how many updates lie between two, at least 1; and more, up to the next at which the algorithm writes its
-            log, where that is not at each.
+        every: how many updates lie between two, at least 1; by default a twentieth of the run. And more, up to the
+            next at which the algorithm writes its log, where that is not at each.
         keep: how many of the newest are kept, at least 1.
         resume: whether to go on from the newest checkpoint, if there is one when learning begins.
 
@@ -140,9 +143,9 @@ class Checkpoints(BaseCallback):
         FloatingPointError: if a weight or a logged loss is not finite.
     """
 
-    def __init__(self, folder: str | Path, *, every: int = 50, keep: int = 2, resume: bool = False) -> None:
+    def __init__(self, folder: str | Path, *, every: int | None = None, keep: int = 2, resume: bool = False) -> None:
         super().__init__()
-        if every < 1 or keep < 1:
+        if (every is not None and every < 1) or keep < 1:
             raise ValueError(f"every and keep must be at least 1, got {every} and {keep}")
         self.folder, self.every, self.keep, self.resume = Path(folder), every, keep, resume
         self._own: set[Path] = set()
@@ -160,6 +163,7 @@ class Checkpoints(BaseCallback):
                 "them with resume=True"
             )
         self._rollouts = self._since = 0
+        self._taken = self.model.num_timesteps
         self._writing = False
 
     def _go_on(self, checkpoint: Path) -> None:
@@ -181,9 +185,16 @@ class Checkpoints(BaseCallback):
     def _on_rollout_start(self) -> None:
         check_finite(self.model)  # so that not a token is drawn from broken weights
         logged = self._rollouts % (self.locals.get("log_interval") or 1) == 0
-        if not self._own or (self._since >= self.every and logged):
+        if not self._own or (self._due and logged):
             self._save()
         self._writing = True
+
+    @property
+    def _due(self) -> bool:
+        """Whether the last checkpoint is old enough for another."""
+        if self.every is not None:
+            return self._since >= self.every
+        return bool(self.model.num_timesteps - self._taken >= SHARE * self.locals["total_timesteps"])
 
     def _on_step(self) -> bool:
         return True
@@ -199,7 +210,7 @@ class Checkpoints(BaseCallback):
 
     def _save(self) -> None:
         """Takes a checkpoint, unless there is one of this timestep, and removes those that are too many."""
-        self._since = 0
+        self._since, self._taken = 0, self.model.num_timesteps
         newest = newest_checkpoint(self.folder)
         if newest is not None and timesteps_of(newest) == self.model.num_timesteps:
             return

@@ -175,6 +175,11 @@ class TransformerCore(BasePolicy):
             self.clear_cache()
             self._weights = weights
         ids, lengths = obs["input_ids"], obs["attention_mask"].sum(-1)
+        if ids.is_floating_point():
+            raise ValueError(
+                "observations must be token ids as the environment gives them, got numbers: leave out wrappers that "
+                "change them, such as VecNormalize without norm_obs=False"
+            )
         if cache not in self._caches or self._caches[cache].num_rows != len(ids):
             self._caches[cache] = SlotCache(self.backbone, len(ids))
         return self._caches[cache].step(ids, lengths)

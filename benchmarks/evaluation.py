@@ -21,6 +21,8 @@ from textgym.types import FloatArray, IntArray
 from textgym.vector_env import TextVectorEnv
 
 BATCH_SIZE = 256
+EPISODES = 256
+"""On how many prompts a policy is judged, where a split has as many and nothing else is said."""
 RETURNS = ("gold_return", "clean_return", "observed_return")
 
 
@@ -95,7 +97,7 @@ def evaluate(
     env_id: str,
     *,
     split: str = "test",
-    episodes: int = 256,
+    episodes: int | None = None,
     seed: int = 0,
     deterministic: bool = False,
     **env_kwargs: Any,
@@ -112,7 +114,7 @@ def evaluate(
             used.
         env_id: the environment.
         split: the split whose prompts are used.
-        episodes: how many prompts, at most the size of the split.
+        episodes: how many prompts, at most the size of the split; by default `EPISODES`, or all where there are fewer.
         seed: the seed of the policy's chance and of the feedback's noise.
         deterministic: what `predict` gets: whether it is to write its likeliest token instead of a drawn one.
         **env_kwargs: further arguments of the environment.
@@ -121,6 +123,8 @@ def evaluate(
         ValueError: if there are fewer prompts than episodes, the policy is for other observations or tokens, or it is
             to write references where a prompt has none.
     """
+    if episodes is None:
+        episodes = min(EPISODES, len(make_env(env_id, num_rows=1, split=split, **env_kwargs).simulator.prompt_set))
     if episodes < 1:
         raise ValueError(f"episodes must be at least 1, got {episodes}")
     env = make_env(env_id, num_rows=min(episodes, BATCH_SIZE), split=split, **env_kwargs)

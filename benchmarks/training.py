@@ -31,7 +31,7 @@ from benchmarks.own_algorithm import Recorder, check_algorithm, find
 from benchmarks.results import RunFolder
 from textgym.dataset.feedback_dataset import FeedbackDataset
 from textgym.dataset.records import Record
-from textgym.registration import suggestion
+from textgym.registration import check_number, suggestion
 
 EXPLORATION = ("ent_coef", "temperature", "guidance")
 """The settings that may be scheduled for every learner but those from data."""
@@ -52,7 +52,7 @@ def train(
     env_kwargs: Mapping[str, Any] | None = None,
     fingerprint: str | None = None,
     callbacks: Sequence[BaseCallback] = (),
-    every: int = 50,
+    every: int | None = None,
     tell: Tell = lambda share: None,
 ) -> Any:
     """Trains a learner and returns it; metrics, TensorBoard files, checkpoints and the model go to the run's folder.
@@ -74,7 +74,7 @@ def train(
         env_kwargs: the environment's further arguments; its `group_size` is the learner's, if that has one.
         fingerprint: what the corpus's must be; any by default.
         callbacks: further callbacks of Stable-Baselines3, for learners that have them.
-        every: how many updates lie between two checkpoints.
+        every: how many updates lie between two checkpoints; by default a twentieth of the run.
         tell: takes the share that is done, in [0, 1].
 
     Raises:
@@ -144,18 +144,27 @@ def trained_policy(algorithm: Any) -> Any:
 
 
 def check_settings(learner: str, settings: Mapping[str, Any]) -> None:
-    """Raises a ValueError if a learner of ours has no such setting, or a list of it is not [start, end]."""
+    """Raises a ValueError if a learner of ours has no such setting, or its value is of the wrong kind.
+
+    A list is [start, end] of a setting that can be scheduled.
+    """
     if learner not in LEARNERS:
         return
     made = LEARNERS[learner]
-    known = {*arguments_of(cast(type, made.func))} - {"policy", "env", "seed", "data", *made.keywords}
+    parameters = arguments_of(cast(type, made.func))
+    known = parameters.keys() - {"policy", "env", "seed", "data", *made.keywords}
     known |= {*DEFAULTS[learner]} if learner in IN_ROUNDS else {*EXPLORATION}
     for name, value in settings.items():
         if name not in known:
             listed = ", ".join(sorted(known))
             raise ValueError(f"{learner} has no setting {name!r}{suggestion(name, known)}; it has {listed}")
-        if isinstance(value, list) and not _is_schedule(value):
-            raise ValueError(f"the setting {name} must be one value, or [start, end] for a schedule, got {value}")
+        kind = str(parameters[name].annotation) if name in parameters else ""
+        changes = "Schedule" in kind or "Callable" in kind or (name in EXPLORATION and learner not in IN_ROUNDS)
+        if isinstance(value, list) and not (changes and _is_schedule(value)):
+            also = ", or [start, end] for a schedule" if changes else ""
+            raise ValueError(f"the setting {name} must be one value{also}, got {value}")
+        if name in parameters and not (changes and isinstance(value, list)):
+            check_number(parameters[name], value, "the setting ")
         if name.endswith("_kwargs") and not isinstance(value, Mapping):
             raise ValueError(f"the setting {name} must be a mapping, got {value!r}")
 
@@ -187,7 +196,7 @@ def _by_callbacks(
     arguments: dict[str, Any],
     *,
     tokens: int,
-    every: int,
+    every: int | None,
     more: Sequence[BaseCallback],
 ) -> BaseAlgorithm:
     """Trains an on-policy algorithm, which goes on from its newest checkpoint."""

@@ -59,16 +59,17 @@ def describe_run(algorithm: BaseAlgorithm, changing: Collection[str] = ()) -> di
 _ABSENT = object()
 
 
-def arguments_of(kind: type) -> list[str]:
-    """Returns the names of a class's arguments, with those that it hands on to its bases as `**others`."""
-    names: dict[str, None] = {}
+def arguments_of(kind: type) -> dict[str, inspect.Parameter]:
+    """Returns a class's arguments by name, with those that it hands on to its bases as `**others`."""
+    found: dict[str, inspect.Parameter] = {}
     for base in kind.__mro__:
         if "__init__" in vars(base):
             parameters = list(inspect.signature(base.__init__).parameters.values())[1:]  # type: ignore[misc]
-            names |= {p.name: None for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)}
+            own = {p.name: p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)}
+            found |= {name: parameter for name, parameter in own.items() if name not in found}
             if all(p.kind is not p.VAR_KEYWORD for p in parameters):
                 break
-    return [name for name in names if name[0] != "_"]
+    return {name: parameter for name, parameter in found.items() if name[0] != "_"}
 
 
 def describe(value: Any) -> Any:

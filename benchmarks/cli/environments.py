@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -45,8 +45,8 @@ def describe(
     with plain_errors():
         from benchmarks import describe
 
-        given = {"difficulty": difficulty, **pairs(argument)}
-        describe.describe(known(env_id), Console(), samples=samples, **given)
+        chosen = {} if difficulty is None else {"difficulty": difficulty}
+        describe.describe(known(env_id), Console(), samples=samples, **chosen, **pairs(argument))
 
 
 def play(
@@ -62,10 +62,10 @@ def play(
     with plain_errors():
         from benchmarks import play
 
-        env_kwargs = {"difficulty": difficulty, "split": split.value, **pairs(argument)}
+        chosen: dict[str, Any] = {} if difficulty is None else {"difficulty": difficulty}
         if feedback is not None:
-            env_kwargs["feedback"] = from_json(feedback)
-        play.play(known(env_id), seed=seed, sample=sample, **env_kwargs)
+            chosen["feedback"] = from_json(feedback)
+        play.play(known(env_id), seed=seed, sample=sample, split=split.value, **chosen, **pairs(argument))
 
 
 def show(
@@ -103,9 +103,9 @@ def profile(
 
         if everything and feedback is not None:
             raise ValueError("give either --feedback or --everything")
-        env_kwargs = pairs(argument)
-        if everything:
-            env_kwargs |= all_signals(known(env_id), **env_kwargs)
+        own = pairs(argument)
+        chosen = all_signals(known(env_id), **own) if everything else {}
         if feedback is not None:
-            env_kwargs["feedback"] = from_json(feedback)
-        profile.print_profile(profile.profile(known(env_id), rows=rows, steps=steps, **env_kwargs), Console())
+            chosen["feedback"] = from_json(feedback)
+        found = profile.profile(known(env_id), rows=rows, steps=steps, **chosen, **own)
+        profile.print_profile(found, Console())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -42,7 +42,7 @@ def warm_start(
         env_kwargs = pairs(argument)
         task = make_env(known(env_id), num_rows=1, **env_kwargs).simulator.task
         torch.manual_seed(seed)
-        policy = make_policy(env_id, _model_in(model) if model else None, **env_kwargs)
+        policy = make_policy(env_id, _model_in(model, env_id, **env_kwargs) if model else None, **env_kwargs)
         fit: dict[str, Any] = {
             "learning_rate": 3e-3,
             "batch_size": 32,
@@ -100,10 +100,13 @@ def train(
         config = {"env_id": env_id, "env_kwargs": env_kwargs, "fingerprint": fingerprint, "policy": title, "seed": seed}
         config["settings"] = settings
         if begun and folder.finished:
-            raise ValueError(f"the run in {out} is finished")
+            raise ValueError(f"the run in {out} is finished: another, with --model {out}, begins where it ended")
         if begun and (changes := folder.changes(config)):
             raise ValueError(f"the run in {out} is another: {'; '.join(changes)}")
+        start = _model_in(model, env_id, **env_kwargs) if model else None
         folder.start(config)
+        if begun:
+            _tell_where(folder, tokens)
         with Progress(console=Console(stderr=True)) as progress, _freed_if_refused(folder, begun):
             bar = progress.add_task(title, total=1.0)
             training.train(
@@ -112,7 +115,7 @@ def train(
                 env_id=env_id,
                 tokens=tokens,
                 seed=seed,
-                model=_model_in(model) if model else None,
+                model=start,
                 rows=rows,
                 settings=own,
                 env_kwargs=env_kwargs,
@@ -122,12 +125,21 @@ def train(
         print(f"trained: {out}")
 
 
+def _tell_where(folder: RunFolder, tokens: int) -> None:
+    """Says at which token a run that was broken off goes on."""
+    from agents.checkpoint import newest_checkpoint, timesteps_of
+
+    checkpoint = newest_checkpoint(folder.checkpoints)
+    done = 0 if checkpoint is None else timesteps_of(checkpoint)
+    print(f"the run in {folder.path} goes on at {done:,} of {tokens:,} tokens")
+
+
 @contextmanager
 def _freed_if_refused(folder: RunFolder, begun: bool) -> Iterator[None]:
     """Removes the folder of a new run that is refused before it has recorded anything, so that it is free again."""
     try:
         yield
-    except ValueError:
+    except Exception:
         if not begun and not folder.metrics():
             shutil.rmtree(folder.path)
         raise
@@ -139,7 +151,9 @@ def evaluate(
     ],
     env_id: EnvId,
     split: Annotated[Split, typer.Option(help="The split whose prompts are used.")] = Split.test,
-    episodes: Annotated[int, typer.Option(min=1, help="How many prompts.")] = 128,
+    episodes: Annotated[
+        int | None, typer.Option(min=1, help="How many prompts; by default 256, or all where there are fewer.")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="The seed of the policy's chance and of the noise.")] = 0,
     deterministic: Annotated[bool, typer.Option(help="Write the likeliest token instead of a drawn one.")] = False,
     argument: Arguments = None,
@@ -177,7 +191,7 @@ def evaluate(
             deterministic=deterministic,
             **env_kwargs,
         )
-        table = Table("", f"mean of {episodes} texts", "95 % interval", box=None, padding=(0, 2, 0, 0))
+        table = Table("", f"mean of {len(found.written)} texts", "95 % interval", box=None, padding=(0, 2, 0, 0))
         for name, interval in found.intervals.items():
             bounds = f"{interval.low:.3f} to {interval.high:.3f}"
             table.add_row(name.replace("_", " "), f"{interval.estimate:.3f}", bounds)
@@ -188,17 +202,22 @@ def evaluate(
 
             print_fairness(fairness(found, groups, bar=bar, accepted_at=accepted_at), by, Console())
             if by == GROUP_WORDS and best_of == 1:
-                choices = {"split": split.value, "episodes": episodes, "seed": seed, "deterministic": deterministic}
+                choices = {
+                    "split": split.value,
+                    "episodes": len(found.written),
+                    "seed": seed,
+                    "deterministic": deterministic,
+                }
                 print_exchange(chosen, env_id, Console(), **choices, **env_kwargs)
 
 
-def _groups(by: str, env_id: str, split: str, episodes: int, **env_kwargs: Any) -> list[str]:
+def _groups(by: str, env_id: str, split: str, episodes: int | None, **env_kwargs: Any) -> list[str]:
     """Returns the group of each of the prompts that are evaluated."""
-    from benchmarks.evaluation import make_env
+    from benchmarks.evaluation import EPISODES, make_env
     from benchmarks.groupings import groups_of
 
     simulator = make_env(env_id, num_rows=1, split=split, **env_kwargs).simulator
-    groups = groups_of(by, simulator, min(episodes, len(simulator.prompt_set)))
+    groups = groups_of(by, simulator, min(episodes or EPISODES, len(simulator.prompt_set)))
     if len(set(groups)) < 2:
         raise ValueError(f"--by {by} puts all {len(groups)} prompts into one group, {groups[0]!r}: nothing to compare")
     return groups
@@ -215,17 +234,37 @@ def _policy(name: str, env_id: str, **env_kwargs: Any) -> Any:
         return name
     from benchmarks.learners import saved_policy
 
-    return saved_policy(env_id, _model_in(Path(name)), **env_kwargs)
+    return saved_policy(env_id, _model_in(Path(name), env_id, **env_kwargs), **env_kwargs)
 
 
-def _model_in(folder: Path) -> Path:
-    """Returns where the model of a run's folder is, or of a model's own."""
+def _model_in(folder: Path, env_id: str, **env_kwargs: Any) -> Path:
+    """Returns where the model of a run's folder is, or of a model's own, if it can write an environment's tokens."""
     from benchmarks.learners import MODEL
+    from benchmarks.results import RunFolder
 
+    run = RunFolder(folder)
+    config = run.config() if run.begun else {}
+    if "env_id" in config:  # else it is the configuration of a model
+        if not run.finished:
+            raise ValueError(f"the run in {folder} is not finished: let it go on, by textgym train ... --resume")
+        _check_tokens(folder, config, env_id, **env_kwargs)
     known = ("config.json", "model.safetensors")
-    found = [path for path in (folder / MODEL, folder) if any((path / name).exists() for name in known)]
+    places = (folder / MODEL,) if "env_id" in config else (folder / MODEL, folder)
+    found = [path for path in places if any((path / name).exists() for name in known)]
     if not found:
         raise ValueError(
             f"no model in {folder}: give a run's folder or a model's (to evaluate also: random, reference)"
         )
     return found[0]
+
+
+def _check_tokens(folder: Path, config: Mapping[str, Any], env_id: str, **env_kwargs: Any) -> None:
+    """Raises a ValueError if a run learnt in an environment whose tokens are others than this one's."""
+    from benchmarks.evaluation import make_env
+
+    task = make_env(env_id, num_rows=1, **env_kwargs).simulator.task
+    if config.get("fingerprint") == task.fingerprint:
+        return
+    taught = make_env(config["env_id"], num_rows=1, **config["env_kwargs"]).simulator.task
+    if [*taught.vocabulary.tokens] != [*task.vocabulary.tokens]:
+        raise ValueError(f"the run in {folder} learnt the tokens of {config['env_id']}, and those of {env_id} differ")

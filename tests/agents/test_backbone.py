@@ -96,8 +96,9 @@ def test_bfloat16_autocast_keeps_weights_and_outputs_in_float32() -> None:
         ({"model_type": "bloom", "hidden_size": 16, "n_layer": 1, "n_head": 2}, "BloomForCausalLM is not supported"),
         ({"model_type": "granite", "logits_scaling": 3.0, **SIZES}, "GraniteForCausalLM is not supported.*differ by"),
         ({"n_layer": 1}, "mapping with 'model_type'"),
+        ({"model_type": "gpt2", "n_layers": 1}, r"a gpt2 has no 'n_layers' \(did you mean 'n_layer'\?\)"),
     ],
-    ids=["state_space", "alibi", "scaled_logits", "no_model_type"],
+    ids=["state_space", "alibi", "scaled_logits", "no_model_type", "misspelt"],
 )
 def test_what_cannot_be_decoded_exactly_is_refused(model: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):

@@ -205,6 +205,13 @@ def test_the_newest_are_kept_and_what_a_kill_left_is_removed(tmp_path: Path) -> 
     assert steps == [80, 120, 140]
 
 
+def test_by_default_a_twentieth_of_a_run_lies_between_two(tmp_path: Path) -> None:
+    model = make_model()
+    model.learn(40 * ROWS * STEPS, callback=Checkpoints(tmp_path, keep=100))
+    steps = [timesteps_of(path) for path in sorted(tmp_path.iterdir())]
+    assert steps == list(range(0, 40 * ROWS * STEPS + 1, 2 * ROWS * STEPS))
+
+
 def test_where_an_algorithm_logs_rarely_its_log_is_the_same(tmp_path: Path) -> None:
     """A2C counts its updates anew in each `learn`, so a checkpoint falls where it logs."""
     model = make_model("a2c")
@@ -262,7 +269,7 @@ def test_broken_weights_are_named_before_a_token_is_drawn_from_them(name: str, t
     with pytest.raises(
         FloatingPointError, match=r"became (nan|inf|-inf) after [24]0 timesteps; the learning rate was 1e\+30"
     ):
-        model.learn(200, callback=Checkpoints(tmp_path))
+        model.learn(200, callback=Checkpoints(tmp_path, every=3))
     assert timesteps_of(newest_checkpoint(tmp_path) or Path()) == 0  # the last good one
 
 

@@ -16,6 +16,7 @@ from sb3_contrib.common.maskable.distributions import MaskableCategorical
 from stable_baselines3 import A2C, PPO
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
+from stable_baselines3.common.vec_env import VecNormalize
 
 from agents.backbone import Backbone
 from agents.policy import MaskableTransformerPolicy, TransformerPolicy, sample
@@ -313,6 +314,12 @@ def test_bad_arguments_are_refused() -> None:
         TransformerPolicy(spaces.Box(0, 1, (3,)), ACTION_SPACE, lambda _: 0.1)
     with pytest.raises(TypeError, match="unexpected keyword argument 'modle'"):
         make_policy(modle=None)
+
+
+def test_normalised_observations_are_refused() -> None:
+    env = VecNormalize(make_vec_env("textgym/Copy-v0", n_envs=4))
+    with pytest.raises(ValueError, match=r"must be token ids .* VecNormalize without norm_obs=False"):
+        PPO(TransformerPolicy, env, n_steps=8, batch_size=8, policy_kwargs={"model": MODEL}).learn(32)
 
 
 def test_a_thinned_rollout_has_every_nth_observation() -> None:

@@ -62,6 +62,23 @@ def test_without_typer_it_says_what_to_install() -> None:
         (["train", "textgym/Copy-v0", "--out", "{out}", "--algorithm", "sarsa"], "'sarsa' is not one of"),
         (["train", "textgym/Copy-v0", "--out", "{out}", "--tokens", "0"], "--tokens"),
         (["train", "textgym/Copy-v0", "--out", "{out}", "--setting", "n_stepz=8"], "ppo has no setting 'n_stepz'"),
+        *(
+            (["train", "textgym/Copy-v0", "--out", "{out}", "--setting", setting], message)
+            for setting, message in (
+                ("gamma=[1,0]", "the setting gamma must be one value, got [1, 0]"),
+                (
+                    "learning_rate=[1,0,1]",
+                    "the setting learning_rate must be one value, or [start, end] for a schedule",
+                ),
+                ("n_epochs=few", "the setting n_epochs must be a whole number, got 'few'"),
+                ("vf_coef=few", "the setting vf_coef must be a number, got 'few'"),
+            )
+        ),
+        (
+            ["describe", "textgym/Copy-v0", "--difficulty", "easy", "--argument", "difficulty=hard"],
+            "difficulty can't be",
+        ),
+        (["play", "textgym/Copy-v0", "--argument", "split=test"], "split can't be an --argument here"),
         (
             ["evaluate", "random", "textgym/Copy-v0", "--argument", "split=train"],
             "split can't be an --argument here",
@@ -117,12 +134,16 @@ def test_train_goes_on_with_a_run_that_was_broken_off(tmp_path: Path, monkeypatc
         patch.setattr(RunFolder, "log", killed)
         assert textgym(*broken).exit_code != 0
     assert not RunFolder(tmp_path / "broken").finished
+    for judged in (["evaluate", broken[-1], "textgym/Copy-v0"], [*call, "--model", broken[-1], "--out", "{out}"]):
+        assert "is not finished: let it go on, by textgym train ... --resume" in textgym(*judged).stderr
     assert "--out must be a new or an empty folder, or a run's with --resume" in textgym(*broken).stderr
     assert "is another: seed was 0 and is 1" in textgym(*broken, "--resume", "--seed", "1").stderr
-    assert textgym(*broken, "--resume").exit_code == 0
+    going_on = textgym(*broken, "--resume")
+    assert going_on.exit_code == 0
+    assert "goes on at 256 of 500 tokens" in going_on.stdout
     whole, again = (path.read_bytes() for path in sorted(tmp_path.glob("*/metrics.jsonl")))
     assert whole == again
-    assert "is finished" in textgym(*broken, "--resume").stderr
+    assert "is finished: another, with --model" in textgym(*broken, "--resume").stderr
 
 
 def test_a_model_is_taught_trained_and_judged_on_data_of_ones_own(tmp_path: Path) -> None:
@@ -161,6 +182,9 @@ def test_train_then_evaluate_then_report(tmp_path: Path, algorithm: str) -> None
     evaluated = textgym("evaluate", out, "textgym/Copy-v0", "--split", "validation", "--episodes", "16")
     assert evaluated.exit_code == 0, evaluated.output
     assert "gold return" in evaluated.output
+    assert "mean of 128 texts" in textgym("evaluate", out, "textgym/Copy-v0", "--argument", "length=4").stdout
+    told = textgym("evaluate", out, "textgym/Bandit-v0").stderr  # which has as many tokens
+    assert "learnt the tokens of textgym/Copy-v0, and those of textgym/Bandit-v0 differ" in told
     reported = textgym("report", out)
     assert reported.exit_code == 0, reported.output
     assert (tmp_path / "run" / "report.html").exists()

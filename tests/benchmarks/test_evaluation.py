@@ -98,6 +98,11 @@ def test_an_sb3_policy_is_evaluated_in_both_ways() -> None:
         evaluate(policy, ENV_ID, episodes=2, letters=3)
 
 
+def test_by_default_all_prompts_of_a_small_split_are_used() -> None:
+    assert len(evaluate("random", "textgym/Chain-v0").written) == 32
+    assert len(evaluate("random", "textgym/Chain-v0", episodes=8).written) == 8
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

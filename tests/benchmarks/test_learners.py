@@ -87,7 +87,7 @@ def test_learners_from_data_learn_from_their_own_texts(tmp_path: Path, learner: 
         ("ppo", {"learning_rate": "abc"}, "PPO refuses a setting of .*'abc'"),
         ("ppo", {"batch_size": 0}, "PPO refuses a setting of .*'batch_size': 0"),
         ("ppo", {"policy_kwargs": 3}, "the setting policy_kwargs must be a mapping, got 3"),
-        ("grpo", {"kl_coef": [0.1, 0.0]}, "kl_coef must be at least 0, got LinearSchedule"),
+        ("grpo", {"kl_coef": [0.1, 0.0]}, r"the setting kl_coef must be one value, got \[0.1, 0.0\]"),
         ("reinforce", {"gamma": 2}, r"gamma must be in \[0, 1\], got 2"),
     ],
 )
