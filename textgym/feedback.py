@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,6 +22,8 @@ from textgym.signal import Signal
 from textgym.tasks.base import Task
 from textgym.transition import Transition
 from textgym.types import BoolArray, FloatArray, IntArray, Spec
+
+_SLACK = 1e-6  # so far may a score lie beyond its bounds: metrics that compute in float32 do
 
 
 class Payment(NamedTuple):
@@ -212,7 +216,7 @@ class Feedback:
         for metric in self._scored:
             texts = views[metric.timing].texts
             if len(texts):
-                scores[id(metric)] = metric.score(texts)
+                scores[id(metric)] = _checked(metric, np.asarray(metric.score(texts)))
         return scores
 
     def _choose(self, views: Mapping[str, _View]) -> dict[str, BoolArray]:
@@ -323,8 +327,19 @@ def _finished_only(transition: Transition, address: Address) -> _View:
     return _View(rows, transition.only_finished(), address if len(rows) == len(address) else address[rows])
 
 
+def _checked(metric: Metric, scores: FloatArray) -> FloatArray:
+    """Returns the scores (n,) of a metric, or raises a ValueError if one is out of its bounds, as NaN is."""
+    for worst in (float(scores.min()), float(scores.max())):
+        if not (metric.low - _SLACK <= worst <= metric.high + _SLACK and math.isfinite(worst)):
+            raise ValueError(
+                f"metric {type(metric).__name__} must score from its low, {metric.low}, to its high, {metric.high}, "
+                f"got {worst}"
+            )
+    return scores
+
+
 def _weight(name: str, weight: Any) -> float:
-    if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not np.isfinite(weight):
+    if isinstance(weight, bool) or not isinstance(weight, Real) or not math.isfinite(weight):
         raise ValueError(f"the weight of signal {name!r} must be a finite number, got {weight!r}")
     return float(weight)
 

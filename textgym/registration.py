@@ -181,16 +181,24 @@ def register_component(kind: str, name: str, entry_point: str | Callable[..., An
     Args:
         kind: one of `"tasks"`, `"metrics"`, `"scorers"`, `"annotators"`, `"fusion"`, `"noise"`, `"correction"`.
         name: its name in specs.
-        entry_point: the class, or `"module:Class"`. Only the latter reaches the processes of an `AsyncVectorEnv`.
+        entry_point: the class, or `"module:Class"`. Only the latter reaches the processes of an `AsyncVectorEnv`. A
+            class that was defined anew, as a notebook's cell that is run again does, takes the place of the former.
 
     Raises:
-        ValueError: if the kind is unknown or the name is taken by another component.
+        ValueError: if the kind is unknown, the name is taken by another component, or a string is no entry point.
     """
     known = _known(kind)
+    if isinstance(entry_point, str) and not all(entry_point.partition(":")):
+        raise ValueError(f'entry_point must be a class or "module:Class", got {entry_point!r}')
     for other in ("metrics", "annotators") if kind in ("metrics", "annotators") else (kind,):
-        if _known(other).get(name, entry_point) != entry_point:
+        if _identity(_known(other).get(name, entry_point)) != _identity(entry_point):
             raise ValueError(f"{name!r} already names one of the {other}: choose another name")
     known[name] = entry_point
+
+
+def _identity(entry_point: str | Callable[..., Any]) -> object:
+    """Returns what two entry points share that are the same: of classes where they are defined, else themselves."""
+    return (entry_point.__module__, entry_point.__qualname__) if isinstance(entry_point, type) else entry_point
 
 
 def components(kind: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gymnasium
 import numpy as np
 
 from textgym.simulator import Simulator, StepResult
@@ -21,7 +22,12 @@ def render_ansi(simulator: Simulator, row: int, result: StepResult | None) -> st
         simulator: the simulator.
         row: which of its rows.
         result: what its last step returned; None right after a reset.
+
+    Raises:
+        gymnasium.error.ResetNeeded: if the row has had no text yet.
     """
+    if simulator.episodes[row] < 0:
+        raise gymnasium.error.ResetNeeded(f"row {row} has no text yet: call reset() before render()")
     prompt, text = prompt_and_text(simulator, row)
     lines = [f"\x1b[2m{prompt}\x1b[0m", f"\x1b[1m{text}\x1b[0m"]
     if result is not None and result.stepped[row] and simulator.steps[row]:  # else its next text has begun

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -205,9 +206,9 @@ def _repeated(who: IntArray, address: Address, count: int) -> tuple[IntArray, Ad
 
 
 def _readings(name: str, readings: Any) -> int:
-    if isinstance(readings, bool) or not isinstance(readings, int) or readings < 1:
+    if isinstance(readings, bool) or not isinstance(readings, Integral) or readings < 1:
         raise ValueError(f"readings of annotator {name!r} must be a whole number of at least 1, got {readings!r}")
-    return readings
+    return int(readings)
 
 
 def _make_pool(name: str, arguments: Any, metric: Metric, readings: int) -> Pool | None:

@@ -245,6 +245,11 @@ def test_nothing_in_a_file_is_executed(tmp_path):
         ({"preset": "squat"}, r"unknown preset 'squat' \(did you mean 'squad'\?\); known: cnn_dailymail, tldr"),
         ({"data": "nowhere.jsonl"}, r"there is no such file 'nowhere.jsonl'"),
         ({"data": ["a.txt"]}, r"data must be files that end in .jsonl, .csv, .parquet"),
+        ({"data": __file__}, r"data must be files that end in .jsonl, .csv, .parquet, got '.*test_dataset_task.py'"),
+        ({"columns": ["prompt"]}, r'columns must be a mapping such as {"prompt": "question"}, got \[\'prompt\'\]'),
+        ({"filter": "en"}, r'filter must be a mapping such as {"language": "en"}, got \'en\''),
+        ({"labels": ["no", "yes"]}, r'labels must be a mapping such as {"label": \["negative", "positive"\]}, got'),
+        ({"splits": "train"}, r'splits must be a mapping such as {"train": "train", "test": "validation"}, got'),
         ({"data": {"dev": "a.jsonl"}}, "data must name the splits train, validation, test, got 'dev'"),
         ({"data": [3]}, "data must be a file, a list of files, or files by split, got 3"),
         ({"prompt": "why?"}, "prompt must name a column in braces"),
@@ -264,6 +269,32 @@ def test_nothing_in_a_file_is_executed(tmp_path):
 def test_wrong_arguments_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         Dataset(**arguments)
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "csv", "parquet"])
+def test_a_column_that_no_row_has_is_a_wrong_name(tmp_path, ending):
+    path = tmp_path / f"rows.{ending}"
+    if ending == "parquet":
+        pyarrow = pytest.importorskip("pyarrow")
+        from pyarrow import parquet
+
+        parquet.write_table(pyarrow.Table.from_pylist([{"prompt": "p", "answers": "a"}] * 3), path)
+    elif ending == "csv":
+        path.write_text("prompt,answers\n" + "p,a\n" * 3)
+    else:
+        write(path, [{"prompt": "p", "answers": "a"}] * 3)
+    with pytest.raises(ValueError, match="no column 'answer'; the columns here: 'prompt', 'answers'; ") as told:
+        Dataset(str(path), reference="{answer}")
+    assert "none of the first 1,000 rows has it (did you mean 'answers'?): name a column" in str(told.value)
+    assert "skip" not in str(told.value)
+    with pytest.raises(ValueError, match=r"'reference'.*that is there, or give reference=\"\" and a gold"):
+        Dataset(str(path))
+
+
+def test_a_column_that_some_rows_have_may_be_skipped(tmp_path):
+    path = write(tmp_path / "rows.jsonl", [{"prompt": "p"}, {"prompt": "p", "reference": "r"}])
+    with pytest.raises(ValueError, match=r"rows.jsonl:1: no column 'reference'; .*leave such rows out with on_error"):
+        Dataset(path)
 
 
 def test_data_that_leave_a_split_empty_say_so(tmp_path):

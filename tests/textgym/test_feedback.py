@@ -385,6 +385,42 @@ def test_wrong_budgets_pools_and_guards_are_refused():
             gymnasium.make(COPY, disable_env_checker=True, **arguments)
 
 
+class Unbounded(Metric):
+    """Scores every text with a number that it is told."""
+
+    def __init__(self, task, number):
+        super().__init__(task)
+        self.number = number
+
+    def score(self, transition):
+        return np.where(np.arange(len(transition)) == 1, self.number, 0.5)
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf, 1.1, -0.1])
+def test_a_score_out_of_its_bounds_is_refused_at_once(number):
+    textgym.register_component("metrics", "unbounded", Unbounded)
+    metric = {"name": "unbounded", "number": number}
+    for feedback in ([metric], [{"name": "rating", "metric": metric}]):
+        with pytest.raises(ValueError, match=f"metric Unbounded must score from its low, 0.0, .* got {number}"):
+            vector(2, feedback=feedback).step(np.full(2, 2))
+
+
+def test_a_score_may_be_off_by_rounding():
+    textgym.register_component("metrics", "unbounded", Unbounded)
+    info = vector(2, feedback=[{"name": "unbounded", "number": 1 + 1e-7}], noise=[]).step(np.full(2, 2))[4]
+    assert info["signals"][:, 0].tolist() == [0.5, 1 + 1e-7]
+
+
+def test_numbers_of_numpy_count_as_numbers():
+    feedback = [{**RATING, "weight": np.float32(0.5), "readings": np.int64(3)}, {"name": "ter", "weight": np.int64(1)}]
+    made = vector(2, feedback=feedback).unwrapped.simulator.feedback
+    assert made.fusion.base_weights.tolist() == [0.5, 1]
+    assert made.signals[0].readings == 3
+    for weight in (True, np.float32("nan"), np.array([1.0])):
+        with pytest.raises(ValueError, match="must be a finite number"):
+            vector(2, feedback=[{**RATING, "weight": weight}])
+
+
 class NoDs(Metric):
     """0 as soon as the letter d is written."""
 

@@ -1,5 +1,7 @@
 """The dynamics by hand-worked examples: turns, budgets, samples, signals at their time, and wrong input."""
 
+from pathlib import Path
+
 import gymnasium
 import numpy as np
 import pytest
@@ -49,7 +51,7 @@ class Length(Metric):
 class Ending(Metric):
     """The length of finished texts."""
 
-    high = 5.0
+    high = 6.0
 
     def score(self, transition):
         assert transition.finished.all()
@@ -175,6 +177,33 @@ def test_tasks_are_shared_within_a_process():
     assert make_task("copy", length=3) is not make_task("copy", length=4)
 
 
+def test_a_class_that_is_defined_anew_takes_the_place_of_the_former():
+    class Again(Echo):
+        pass
+
+    one = type("Again", (Echo,), {"__module__": Again.__module__, "__qualname__": Again.__qualname__})
+    textgym.register_component("tasks", "again", one)
+    assert type(make_task("again")) is one
+    textgym.register_component("tasks", "again", Again)
+    assert type(make_task("again")) is Again  # and not the one made before
+    textgym.register_component("metrics", "rouge_l", "textgym.metrics.rouge_l:RougeL")
+    for another in (Echo, lambda: Again()):
+        with pytest.raises(ValueError, match="'again' already names one of the tasks"):
+            textgym.register_component("tasks", "again", another)
+
+
+def test_numbers_of_numpy_and_paths_are_plain_data():
+    assert make_task("copy", length=np.int64(3)) is make_task("copy", length=3)
+    assert gymnasium.make(COPY, length=np.int64(3)).unwrapped.simulator.task is make_task("copy", length=3)
+    sample = Path(textgym.__file__).parent / "tasks/parts/dataset_sample.jsonl"
+    templates = {"prompt": "{question}", "reference": "{answer}"}
+    assert make_task("dataset", data=sample, **templates) is make_task("dataset", data=str(sample), **templates)
+
+
+def test_all_names_are_listed():
+    assert set(textgym.__all__) <= set(dir(textgym))
+
+
 def test_rendering_shows_prompt_text_and_pay():
     env = gymnasium.make(COPY, render_mode="ansi", length=2)
     env.reset(seed=0)
@@ -222,6 +251,9 @@ def test_rendering_shows_prompt_text_and_pay():
         ({"context_length": 9}, "context_length must be at least 12, got 9: the longest prompt has 6 tokens"),
         ({"group_size": 0}, "group_size must be at least 1, got 0"),
         ({"length": {1, 2}}, "plain data"),
+        ({"length": np.arange(2)}, "plain data"),
+        ({"difficulty": []}, r"difficulty of the task 'copy' must be one of .*, got \[\]"),
+        ({"task": "dataset", "difficulty": "hard"}, "the task 'dataset' has no difficulties: leave difficulty='hard'"),
     ],
 )
 def test_wrong_arguments_are_refused(arguments, message):
@@ -242,11 +274,15 @@ def test_wrong_vector_arguments_are_refused():
 
     with pytest.raises(ValueError, match="num_envs must be at least 1, got 0"):
         make(num_envs=0)
+    with pytest.raises(ValueError, match="'max_episode_steps': what limits a text is max_new_tokens; known to"):
+        make(max_episode_steps=3)
     with pytest.raises(ValueError, match="autoreset_mode must be one of 'NextStep', 'SameStep', 'Disabled', got 'no'"):
         make(autoreset_mode="no")
     env = make(autoreset_mode="Disabled")
     with pytest.raises(gymnasium.error.ResetNeeded, match=r"call reset\(\)"):
         env.step(np.array([3, 3]))
+    with pytest.raises(gymnasium.error.ResetNeeded, match=r"row 0 has no text yet: call reset\(\) before render\(\)"):
+        make(render_mode="ansi").render()
     with pytest.raises(ValueError, match="one for each of 2 rows, got 3"):
         env.reset(seed=[1, 2, 3])
     with pytest.raises(ValueError, match="2 booleans with at least one True"):
@@ -305,6 +341,9 @@ def test_an_empty_split_and_unknown_names_are_refused():
         gymnasium.make("textgym/Copy-v0", task="ecco")
     with pytest.raises(ValueError, match="'rating' already names one of the annotators"):
         textgym.register_component("metrics", "rating", Length)
+    for no_entry_point in ("ratings", "ratings:", ":Ratings"):
+        with pytest.raises(ValueError, match=f'a class or "module:Class", got {no_entry_point!r}'):
+            textgym.register_component("metrics", "ratings", no_entry_point)
     with pytest.raises(ValueError, match="kind must be one of tasks, metrics"):
         textgym.components("metric")
     assert "rouge_l" in textgym.components("metrics")

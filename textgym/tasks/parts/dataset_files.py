@@ -183,6 +183,8 @@ def _parquet(path: Path, wanted: Collection[str]) -> Iterator[RawRow]:
     if len(set(names)) < len(names):
         raise ValueError(f"{path}: two columns are called {_repeated(names)!r}: give them different names")
     needed = [name for name in names if name in wanted or any(path.startswith(f"{name}.") for path in wanted)]
+    if any(path not in names and path.partition(".")[0] not in names for path in wanted):
+        needed = names  # an error about the column that is not there lists all that are
     number = 0
     with file:
         for group in range(file.num_row_groups):

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from textgym.registration import suggestion
 from textgym.tasks.base import SPLITS
 from textgym.tasks.parts.dataset_files import READERS, RawRow, read_file
 from textgym.tasks.parts.dataset_hub import load_splits, read_split
 from textgym.tasks.parts.dataset_settings import Settings
-from textgym.tasks.parts.dataset_template import RowError, Template, value_at
+from textgym.tasks.parts.dataset_template import MissingColumnError, RowError, Template, value_at
 from textgym.tasks.parts.held_out import split_of
 
 _MOST_FAULTS = 5
+_LOOKED_AT = 1000  # rows, before a column that is missing counts as one that the data do not have
 
 
 class Sample(NamedTuple):
@@ -81,7 +84,7 @@ class Reader:
             with closing(source.read()) as rows:
                 for row in rows:
                     self.counts["read"] += row.rows
-                    sample = self._sample(row, source.split)
+                    sample = self._sample(row, source)
                     if sample is None:
                         continue
                     if most is None or sizes[sample.split] < most:
@@ -92,11 +95,12 @@ class Reader:
                     if all(sizes[split] == most for split in fed):
                         break
 
-    def _sample(self, row: RawRow, split: str) -> Sample | None:
+    def _sample(self, row: RawRow, source: _Source) -> Sample | None:
         """Returns what a row says, or None, and counts why."""
         if row.columns is None:
             self._malformed(row, row.fault)
             return None
+        split = source.split
         try:
             if not all(_holds(value_at(row.columns, path), allowed) for path, allowed in self._filter.items()):
                 self.counts["filtered"] += 1
@@ -110,12 +114,26 @@ class Reader:
                 held_out = split_of(content)
                 split = held_out if held_out in self._held_out else split
         except RowError as fault:
+            if isinstance(fault, MissingColumnError) and self._settings.on_error == "raise":
+                self._check_column(fault, row, source)
             self._malformed(row, str(fault))
             return None
         if not prompt or (self._settings.reference and not reference):
             self.counts["empty"] += 1
             return None
         return Sample(split, prompt, reference, mood)
+
+    def _check_column(self, fault: MissingColumnError, row: RawRow, source: _Source) -> None:
+        """Raises a ValueError if the other rows lack the column that a row lacks, too: it is its name that is wrong."""
+        with closing(source.read()) as rows:
+            others = islice(rows, _LOOKED_AT)
+            if any(other.columns is not None and _has(other.columns, fault.path) for other in others):
+                return
+        close = suggestion(fault.part, fault.known)
+        told = f"{row.place}: {fault}; none of the first {_LOOKED_AT:,} rows has it{close}: name a column that is there"
+        if fault.path == "reference":
+            told += ', or give reference="" and a gold that needs no references, such as gold="sentiment"'
+        raise ValueError(told)
 
     def _malformed(self, row: RawRow, fault: str) -> None:
         if self._settings.on_error == "raise":
@@ -141,8 +159,10 @@ class Reader:
             if not isinstance(name, str):
                 raise ValueError(f"data must be a file, a list of files, or files by split, got {name!r} among them")
             path = Path(name)
-            if path.suffix not in READERS or not path.is_file():
-                raise ValueError(f"data must be files that end in {', '.join(READERS)}; there is no such file {name!r}")
+            if path.suffix not in READERS:
+                raise ValueError(f"data must be files that end in {', '.join(READERS)}, got {name!r}")
+            if not path.is_file():
+                raise ValueError(f"data must be files; there is no such file {name!r}")
             yield _Source(split, lambda path=path: read_file(path, self._wanted))  # type: ignore[misc]
 
     def _hub(self, name: str) -> Iterator[_Source]:
@@ -157,6 +177,14 @@ class Reader:
             place = f"{name} {theirs}"
             rows = loaded[theirs]
             yield _Source(split, lambda rows=rows, place=place: read_split(rows, place, self._wanted))  # type: ignore[misc]
+
+
+def _has(row: Mapping[str, Any], path: str) -> bool:
+    try:
+        value_at(row, path)
+    except RowError:
+        return False
+    return True
 
 
 def _holds(value: Any, allowed: Sequence[Any]) -> bool:

@@ -23,6 +23,14 @@ BUILT_IN = MappingProxyType(
 )
 """Questions about the chemical elements and their answers, for an environment without arguments."""
 
+_MAPPINGS = {
+    "splits": '{"train": "train", "test": "validation"}',
+    "columns": '{"prompt": "question"}',
+    "labels": '{"label": ["negative", "positive"]}',
+    "filter": '{"language": "en"}',
+}
+"""The arguments that are mappings, with an example of each."""
+
 Data = str | Sequence[str] | Mapping[str, str | Sequence[str]]
 
 
@@ -51,6 +59,9 @@ class Settings:
     feedback: Sequence[Spec] = ()
 
     def __post_init__(self) -> None:
+        for name, example in _MAPPINGS.items():
+            if not isinstance(given := getattr(self, name), Mapping | None):
+                raise ValueError(f"{name} must be a mapping such as {example}, got {given!r}")
         for name, allowed in (("truncation", ("end", "start", "drop")), ("on_error", ("raise", "skip"))):
             if (given := getattr(self, name)) not in allowed:
                 raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {given!r}")

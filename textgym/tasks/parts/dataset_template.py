@@ -15,6 +15,20 @@ class RowError(ValueError):
     """What is wrong with a row; the message names the column."""
 
 
+class MissingColumnError(RowError):
+    """A row has no such column.
+
+    Attributes:
+        path: the path that was looked for.
+        part: the part of it that is not there.
+        known: the columns that are there.
+    """
+
+    def __init__(self, path: str, part: str, known: Sequence[str]) -> None:
+        super().__init__(f"no column {path!r}; the columns here: {', '.join(map(repr, known[:20])) or 'none'}")
+        self.path, self.part, self.known = path, part, known
+
+
 class _Field(NamedTuple):
     """A field of a template and the constant text before it; `words` is the slice of its words, if one is asked for."""
 
@@ -89,7 +103,7 @@ def value_at(row: Mapping[str, Any], path: str) -> Any:
     """Returns what stands at a path such as `"answers.text"`: the first entry of a list, `""` for an empty one.
 
     Raises:
-        RowError: if there is no such column.
+        RowError: if there is no such column, a `MissingColumnError` where the row lacks it.
     """
     if path in row:
         return _first(row[path])
@@ -98,8 +112,7 @@ def value_at(row: Mapping[str, Any], path: str) -> Any:
         if not isinstance(value, Mapping):
             raise RowError(f"column {path!r} is {_kind(value)} where it should have a part {part!r}")
         if part not in value:
-            known = ", ".join(map(repr, list(value)[:20])) or "none"
-            raise RowError(f"no column {path!r}; the columns here: {known}")
+            raise MissingColumnError(path, part, list(value))
         value = _first(value[part])
     return value
 
