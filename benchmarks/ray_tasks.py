@@ -13,6 +13,7 @@ import os
 import re
 import secrets
 import shutil
+import signal
 import socket
 import tarfile
 import tempfile
@@ -113,7 +114,7 @@ class RayTasks(Workers):
         for result in self.pending:
             self.ray.cancel(result)
         if self.pending:
-            ended, _ = self.ray.wait(list(self.pending), num_returns=len(self.pending), timeout=HOME)
+            ended, _ = self.ray.wait(list(self.pending), num_returns=len(self.pending), timeout=10)
             for result in ended:
                 self._ended(result, *self.pending[result])
         self.pending.clear()
@@ -121,8 +122,6 @@ class RayTasks(Workers):
 
 
 CANCELLED = "cancelled"
-HOME = 30.0
-"""For how many seconds what interrupted tasks have done so far is waited for."""
 
 
 class _Board:
@@ -140,6 +139,8 @@ class _Board:
 
 def _task(run: Run, threads: int, board: Any, names: list[str], *files: bytes) -> tuple[str, bytes]:
     """What a task does: one run in a process of its own; returns why it failed, empty if it did not, and its folder."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as where a script has started the cluster in the background
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # by which Ray cancels a task
     with tempfile.TemporaryDirectory(prefix="textgym-") as place:
         folder = Path(place)
         for name, packed in zip(names, files, strict=True):
