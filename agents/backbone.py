@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import difflib
 import inspect
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
@@ -16,6 +15,7 @@ from torch import nn
 from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig
 
 from agents.kv_cache import SlotCache
+from textgym.registration import suggestion
 
 DEFAULT_CONFIG = {
     "model_type": "gpt2",
@@ -219,8 +219,8 @@ def _check_keys(source: Mapping[str, Any]) -> None:
     config = AutoConfig.for_model(source["model_type"])
     known = {*config.to_dict(), *config.attribute_map}
     for key in source:
-        if not hasattr(config, key) and (close := difflib.get_close_matches(key, known, n=1, cutoff=0.8)):
-            raise ValueError(f"a {source['model_type']} has no {key!r} (did you mean {close[0]!r}?)")
+        if not hasattr(config, key) and (meant := suggestion(key, known, likeness=0.8)):
+            raise ValueError(f"a {source['model_type']} has no {key!r}{meant}")
 
 
 @torch.no_grad()

@@ -163,7 +163,7 @@ def check_settings(learner: str, settings: Mapping[str, Any]) -> None:
         if isinstance(value, list) and not (changes and _is_schedule(value)):
             also = ", or [start, end] for a schedule" if changes else ""
             raise ValueError(f"the setting {name} must be one value{also}, got {value}")
-        if name in parameters and not (changes and isinstance(value, list)):
+        if name in parameters and not isinstance(value, list):
             check_number(parameters[name], value, "the setting ")
         if name.endswith("_kwargs") and not isinstance(value, Mapping):
             raise ValueError(f"the setting {name} must be a mapping, got {value!r}")

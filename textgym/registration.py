@@ -318,9 +318,9 @@ def check_number(parameter: inspect.Parameter, value: Any, what: str = "") -> No
         raise ValueError(f"{what}{parameter.name} must be a {'whole ' * whole}number, got {value!r}")
 
 
-def suggestion(name: str, known: Iterable[str]) -> str:
-    """Returns `" (did you mean 'x'?)"` for the known name that is closest, or nothing if none is close."""
-    close = difflib.get_close_matches(name, list(known), n=1)
+def suggestion(name: str, known: Iterable[str], likeness: float = 0.6) -> str:
+    """Returns `" (did you mean 'x'?)"` for the known name that is closest, or nothing if none is as like as that."""
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=likeness)
     return f" (did you mean {close[0]!r}?)" if close else ""
 
 

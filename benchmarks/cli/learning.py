@@ -139,7 +139,7 @@ def _freed_if_refused(folder: RunFolder, begun: bool) -> Iterator[None]:
     """Removes the folder of a new run that is refused before it has recorded anything, so that it is free again."""
     try:
         yield
-    except Exception:
+    except (RuntimeError, TypeError, ValueError):  # others keep their last good checkpoint
         if not begun and not folder.metrics():
             shutil.rmtree(folder.path)
         raise
@@ -202,13 +202,8 @@ def evaluate(
 
             print_fairness(fairness(found, groups, bar=bar, accepted_at=accepted_at), by, Console())
             if by == GROUP_WORDS and best_of == 1:
-                choices = {
-                    "split": split.value,
-                    "episodes": len(found.written),
-                    "seed": seed,
-                    "deterministic": deterministic,
-                }
-                print_exchange(chosen, env_id, Console(), **choices, **env_kwargs)
+                choices = {"split": split.value, "seed": seed, "deterministic": deterministic}
+                print_exchange(chosen, env_id, Console(), episodes=len(found.written), **choices, **env_kwargs)
 
 
 def _groups(by: str, env_id: str, split: str, episodes: int | None, **env_kwargs: Any) -> list[str]:
@@ -242,14 +237,14 @@ def _model_in(folder: Path, env_id: str, **env_kwargs: Any) -> Path:
     from benchmarks.learners import MODEL
     from benchmarks.results import RunFolder
 
-    run = RunFolder(folder)
+    run, places = RunFolder(folder), [folder / MODEL, folder]
     config = run.config() if run.begun else {}
     if "env_id" in config:  # else it is the configuration of a model
+        places.remove(folder)
         if not run.finished:
             raise ValueError(f"the run in {folder} is not finished: let it go on, by textgym train ... --resume")
         _check_tokens(folder, config, env_id, **env_kwargs)
     known = ("config.json", "model.safetensors")
-    places = (folder / MODEL,) if "env_id" in config else (folder / MODEL, folder)
     found = [path for path in places if any((path / name).exists() for name in known)]
     if not found:
         raise ValueError(

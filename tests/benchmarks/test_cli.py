@@ -119,6 +119,18 @@ def test_out_of_memory_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found.stderr == "textgym: out of memory: lower the rows or the batch_size, or take a smaller model\n"
 
 
+@pytest.mark.parametrize(("error", "stays"), [(FloatingPointError, True), (ValueError, False)])
+def test_a_refused_run_frees_its_folder_and_a_broken_one_keeps_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: type[Exception], stays: bool
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise error("broken")
+
+    monkeypatch.setattr("benchmarks.training.train", broken)
+    assert textgym("train", "textgym/Copy-v0", "--out", str(tmp_path / "run")).exit_code == 2
+    assert (tmp_path / "run").exists() == stays
+
+
 def test_train_goes_on_with_a_run_that_was_broken_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     call = ["train", "textgym/Copy-v0", "--algorithm", "reinforce", "--tokens", "500", "--rows", "8"]
     assert textgym(*call, "--resume", "--out", str(tmp_path / "whole")).exit_code == 0
@@ -134,7 +146,8 @@ def test_train_goes_on_with_a_run_that_was_broken_off(tmp_path: Path, monkeypatc
         patch.setattr(RunFolder, "log", killed)
         assert textgym(*broken).exit_code != 0
     assert not RunFolder(tmp_path / "broken").finished
-    for judged in (["evaluate", broken[-1], "textgym/Copy-v0"], [*call, "--model", broken[-1], "--out", "{out}"]):
+    other = [*call, "--model", broken[-1], "--out", str(tmp_path / "other")]
+    for judged in (["evaluate", broken[-1], "textgym/Copy-v0"], other):
         assert "is not finished: let it go on, by textgym train ... --resume" in textgym(*judged).stderr
     assert "--out must be a new or an empty folder, or a run's with --resume" in textgym(*broken).stderr
     assert "is another: seed was 0 and is 1" in textgym(*broken, "--resume", "--seed", "1").stderr
